@@ -46,6 +46,6 @@ mod tests {
         for name in named {
             assert!(asset(name).is_some(), "{name}");
         }
-        assert!(asset("../console/api.js").is_none());
+        assert!(asset("../console/server/api.js").is_none());
     }
 }

@@ -70,7 +70,7 @@ mod tests {
     fn console_and_output_know_the_same_characters() {
         let listed = r"\u200e\u200f\u2028-\u202e\u2066-\u2069\ufeff";
         for file in [
-            include_str!("../templates/console/format.js"),
+            include_str!("../templates/console/components/format.js"),
             include_str!("../python/snaxum/_debug/output.py"),
         ] {
             assert!(file.contains(listed), "{file}");

@@ -3,12 +3,12 @@
 // Owns when the page is drawn. Never interprets a message (store.js) or defines the layout (layout.js).
 
 import { html, render } from "./vendor/preact-htm.js";
-import { page } from "./api.js";
-import { connect } from "./connection.js";
-import { Layout } from "./layout.js";
-import { initialState, reduce } from "./store.js";
-import { applyTheme } from "./theme.js";
-import { Traffic } from "./traffic.js";
+import { page } from "./server/api.js";
+import { connect } from "./server/connection.js";
+import { Layout } from "./page/layout.js";
+import { initialState, reduce } from "./server/store.js";
+import { applyTheme } from "./page/theme.js";
+import { Traffic } from "./server/traffic.js";
 
 // Ten draws a second are enough to follow events; more would take CPU time from the app on the same machine.
 const DRAW_INTERVAL_MS = 100;

@@ -290,7 +290,7 @@ async def waiting(request: Request) -> str:
 });
 
 test("the rate includes requests that the page did not receive", async () => {
-  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/traffic.js"), "utf8");
+  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/server/traffic.js"), "utf8");
   const { Traffic } = await import(`data:text/javascript,${encodeURIComponent(text)}`);
   const traffic = new Traffic();
   const state = (more) => ({ runId: "r", requests: [], droppedEvents: 0, metrics: null, ...more });

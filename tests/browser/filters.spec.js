@@ -25,7 +25,7 @@ const REQUEST = {
 const FAILED = { ...REQUEST, method: "GET", path: "/boom", status: 500, error: { type: "ZeroDivisionError", message: "division by zero" } };
 
 async function importFilter() {
-  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/request-filter.js"), "utf8");
+  const text = fs.readFileSync(path.join(__dirname, "../../templates/console/requests/request-filter.js"), "utf8");
   return import(`data:text/javascript,${encodeURIComponent(text)}`);
 }
 

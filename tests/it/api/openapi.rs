@@ -74,9 +74,11 @@ async fn the_document_describes_the_serving_generation_and_the_page_shows_it() {
         assert_eq!((asset.status, asset.header("content-type")), (200, kind), "{name}");
     }
     // A client of HTTP removes the dots itself.
-    for path in
-        ["/docs/../console/api.js", "/docs/%2e%2e/console/api.js", "/docs/vendor/../../docs"]
-    {
+    for path in [
+        "/docs/../console/server/api.js",
+        "/docs/%2e%2e/console/server/api.js",
+        "/docs/vendor/../../docs",
+    ] {
         let host = server.authority();
         let head = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n");
         let response = server.raw(&head).await;

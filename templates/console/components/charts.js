@@ -1,0 +1,76 @@
+// Line charts of the last minute: a sparkline for a row of numbers, and a chart of several lines with a table.
+//
+// Draws the values it receives, oldest first, and provides them as text for screen readers.
+
+import { html } from "../vendor/preact-htm.js";
+
+const SPARKLINE_WIDTH = 120;
+const SPARKLINE_HEIGHT = 18;
+const CHART_WIDTH = 480;
+const CHART_HEIGHT = 96;
+
+/** `label` names the values; `top` is the value at the upper edge, by default the largest. */
+export function Sparkline({ values, label, top, format = String }) {
+  const known = values.filter((value) => value != null);
+  const text = known.length ? `${label}: now ${format(values.at(-1))}, at most ${format(Math.max(...known))}` : `${label}: no data yet`;
+  const highest = Math.max(top ?? 0, ...known, Number.MIN_VALUE);
+  const step = (SPARKLINE_WIDTH - 2) / Math.max(1, values.length - 1);
+  const y = (value) => SPARKLINE_HEIGHT - 2 - (value / highest) * (SPARKLINE_HEIGHT - 4);
+  return html`
+    <svg class="sparkline" role="img" aria-label=${text} viewBox=${`0 0 ${SPARKLINE_WIDTH} ${SPARKLINE_HEIGHT}`} width=${SPARKLINE_WIDTH} height=${SPARKLINE_HEIGHT} preserveAspectRatio="none">
+      <title>${text}</title>
+      <path d=${`M0 ${SPARKLINE_HEIGHT - 0.5}H${SPARKLINE_WIDTH}`} class="baseline" />
+      ${segments(values).map((segment) => html`<path d=${linePath(segment, step, y)} class=${segment.values.length > 1 ? "segment" : "segment dot"} />`)}
+    </svg>
+  `;
+}
+
+/**
+ * Several lines on one scale, and a table of their numbers. `lines` have a `name`, the `values` and the
+ * value of the whole minute, `minute`; each has a style of its own, which its row of the table shows.
+ */
+export function LineChart({ lines, title, format = String }) {
+  const highest = Math.max(...lines.flatMap(({ values }) => values.filter((value) => value != null)), 0);
+  const step = (CHART_WIDTH - 2) / Math.max(1, (lines[0]?.values.length ?? 0) - 1);
+  const y = (value) => CHART_HEIGHT - 2 - (value / (highest || 1)) * (CHART_HEIGHT - 4);
+  const max = (values) => Math.max(...values.filter((value) => value != null));
+  return html`
+    <div class="chart">
+      <svg class="lines" aria-hidden="true" viewBox=${`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`} preserveAspectRatio="none">
+        <path d=${`M0 ${CHART_HEIGHT - 0.5}H${CHART_WIDTH}`} class="baseline" />
+        ${lines.map(({ values }, index) => segments(values).map((segment) => html`<path d=${linePath(segment, step, y)} class=${`segment line-${index} ${segment.values.length > 1 ? "" : "dot"}`} />`))}
+      </svg>
+      <table class="facts">
+        <caption class="visually-hidden">${title}</caption>
+        <thead><tr><td></td><th scope="col" class="number">last minute</th><th scope="col" class="number">worst second</th></tr></thead>
+        <tbody>
+          ${lines.map(({ name, about, values, minute }, index) => html`
+            <tr key=${name}>
+              <th scope="row"><abbr title=${about}><svg class="lines sample" aria-hidden="true" viewBox="0 0 24 4"><path d="M0 2H24" class=${`segment line-${index}`} /></svg>${name}</abbr></th>
+              <td class="number">${format(minute)}</td>
+              <td class="number">${highest > 0 || values.some((value) => value != null) ? format(max(values)) : format(null)}</td>
+            </tr>
+          `)}
+        </tbody>
+      </table>
+    </div>
+  `;
+}
+
+/** Splits the values into segments without a gap, each with the index of its first value. */
+function segments(values) {
+  const found = [];
+  values.forEach((value, index) => {
+    if (value == null) return;
+    const last = found.at(-1);
+    if (last && last.start + last.values.length === index) last.values.push(value);
+    else found.push({ start: index, values: [value] });
+  });
+  return found;
+}
+
+function linePath({ start, values }, step, y) {
+  const points = values.map((value, index) => `${(1 + (start + index) * step).toFixed(1)} ${y(value).toFixed(1)}`);
+  // A single value is a dot: a line of length zero with round ends.
+  return points.length > 1 ? `M${points.join("L")}` : `M${points[0]}h0`;
+}

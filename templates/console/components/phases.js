@@ -1,0 +1,85 @@
+// The phases of a request or a reload: as a bar, a legend and a table.
+//
+// Bars of one list share a logarithmic scale, so that 4 ms is still visible next to 900 ms.
+
+import { html } from "../vendor/preact-htm.js";
+import { milliseconds, visible } from "./format.js";
+
+export const REQUEST_PHASES = {
+  read: "receiving the body",
+  queue: "waiting for a Python thread or the event loop",
+  gil: "waiting for the interpreter lock (GIL)",
+  py: "running the handler",
+  convert: "turning the result into a response",
+  send: "writing the response to the connection",
+};
+export const RELOAD_PHASES = {
+  settle: "waiting until the save was complete",
+  compile: "compiling the changed files",
+  stage: "running the modules, not yet served",
+  commit: "switching to the new code",
+};
+
+const MIN_BAR_MS = 0.1;
+const MAX_BAR_MS = 10000;
+
+function barLength(total_ms) {
+  const fraction = Math.log10(Math.max(total_ms, MIN_BAR_MS) / MIN_BAR_MS) / Math.log10(MAX_BAR_MS / MIN_BAR_MS);
+  return Math.min(1, Math.max(0.04, fraction));
+}
+
+function measured(phases) {
+  return Object.entries(phases ?? {}).filter(([, ms]) => typeof ms === "number");
+}
+
+function colorClass(name) {
+  return Object.hasOwn(REQUEST_PHASES, name) || Object.hasOwn(RELOAD_PHASES, name) ? `phase-${name}` : "phase-other";
+}
+
+export function PhaseBar({ phases, total_ms }) {
+  const parts = measured(phases);
+  const sum = parts.reduce((total, [, ms]) => total + ms, 0) || 1;
+  const text = parts.map(([name, ms]) => `${visible(name)} ${milliseconds(ms)}`).join(" · ") || "no phases measured";
+  return html`
+    <span class="bar" role="img" aria-label=${text} title=${text} style=${{ width: `${barLength(total_ms) * 100}%` }}>
+      ${parts
+        .filter(([, ms]) => ms / sum >= 0.01)
+        .map(([name, ms]) => html`<i class=${colorClass(name)} style=${{ flexGrow: ms / sum }} />`)}
+    </span>
+  `;
+}
+
+export function PhaseLegend({ phases }) {
+  return html`
+    <ul class="legend" aria-label="Phases of the bars; their length is logarithmic">
+      ${Object.entries(phases).map(
+        ([name, meaning]) => html`<li title=${meaning}><i class=${`swatch ${colorClass(name)}`} />${name}</li>`,
+      )}
+    </ul>
+  `;
+}
+
+export function PhaseTable({ phases, total_ms, meanings }) {
+  const parts = measured(phases);
+  return html`
+    <table class="facts timing">
+      <caption class="visually-hidden">Time by phase</caption>
+      <tbody>
+        ${parts.map(
+          ([name, ms]) => html`
+            <tr>
+              <th scope="row"><i class=${`swatch ${colorClass(name)}`} />${visible(name)}</th>
+              <td class="number">${milliseconds(ms)}</td>
+              <td class="dim">${meanings[name] ?? ""}</td>
+            </tr>
+          `,
+        )}
+        <tr class="sum">
+          <th scope="row">total</th>
+          <td class="number">${milliseconds(total_ms)}</td>
+          <td></td>
+        </tr>
+      </tbody>
+    </table>
+  `;
+}

@@ -1,0 +1,47 @@
+// A source location that opens in an editor: a link, or a button if the server starts the editor.
+//
+// The server provides the URL template, because only it knows the project's path. A button names a route
+// or a frame, never a path. Never links to a file outside the project.
+
+import { createContext, html, useContext, useState } from "../vendor/preact-htm.js";
+import { openInEditor } from "../server/commands.js";
+import { fileLine, visible } from "./format.js";
+
+/** `urlTemplate` has the placeholders `{file}` and `{line}`, or is null; `serverOpens` means buttons. */
+export const Editor = createContext({ urlTemplate: null, serverOpens: false });
+
+/** Returns the URL that opens a file of the project at a line, or null for any other file. */
+function editorUrl(template, file, line) {
+  if (!template || !isInProject(file)) return null;
+  const path = file.split("/").map(encodeURIComponent).join("/");
+  return template.replace("{file}", () => path).replace("{line}", String(Number(line) || 1));
+}
+
+function isInProject(file) {
+  return Boolean(file) && !/^[/<\\]/.test(file) && !file.split("/").includes("..");
+}
+
+/**
+ * Shows `file:line`. `target` is the route or the frame that the server opens, if it does. `skipTab`
+ * excludes the link from the Tab order, for rows that have keys of their own.
+ */
+export function SourceLink({ file, line, target, skipTab = false, className }) {
+  const { urlTemplate, serverOpens } = useContext(Editor);
+  const text = html`<code class=${className}>${fileLine(file, line)}</code>`;
+  if (serverOpens && target && isInProject(file)) return html`<${OpenButton} target=${target} skipTab=${skipTab}>${text}</>`;
+  const url = editorUrl(urlTemplate, file, line);
+  if (!url) return text;
+  return html`<a class="source-link" href=${url} title="Open in the editor" tabindex=${skipTab ? -1 : null}>${text}</a>`;
+}
+
+function OpenButton({ target, skipTab, children }) {
+  const [problem, setProblem] = useState(null);
+  function open(event) {
+    event.stopPropagation(); // a click on the row itself would select it
+    openInEditor(target).then(() => setProblem(null), (error) => setProblem(error.message));
+  }
+  return html`
+    <button type="button" class="source-link" title="Open in the editor" tabindex=${skipTab ? -1 : null} onClick=${open}>${children}</button>
+    ${problem && html` <span class="bad" role="alert">${visible(problem)}</span>`}
+  `;
+}

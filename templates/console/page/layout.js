@@ -1,0 +1,242 @@
+// The page around the tabs: the header, the list of tabs, the filter and the banner.
+//
+// Owns which tab is shown, the filter of each tab, and the URL hash that stores both. Never draws the
+// content of a tab.
+
+import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { page } from "../server/api.js";
+import { Sparkline } from "../components/charts.js";
+import { CurrentLoad } from "../components/current-load.js";
+import { Errors } from "../errors/errors.js";
+import { failures, reloadKey } from "../errors/failures.js";
+import { FilterBox } from "../components/filter.js";
+import { duration, milliseconds, rate, visible } from "../components/format.js";
+import { LiveRegion, useAnnouncement } from "./live-region.js";
+import { ReloadControls } from "../reloads/reload-controls.js";
+import { Reloads } from "../reloads/reloads.js";
+import { Requests } from "../requests/requests.js";
+import { Routes } from "../routes/routes.js";
+import { ShortcutsDialog, useShortcuts } from "./shortcuts.js";
+import { Editor, SourceLink } from "../components/source-link.js";
+import { currentFailure } from "../server/store.js";
+import { ThemeButton } from "./theme.js";
+import { failingFrame, frameNumbers } from "../errors/traceback.js";
+import { formatHash, parseHash } from "./url-hash.js";
+import { Workers } from "../workers/workers.js";
+
+const HASH_DELAY_MS = 200;
+
+// The number of a tab's key is its position.
+const TABS = [
+  { name: "requests", title: "Requests", content: Requests, count: (state) => state.requests.length },
+  { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
+  { name: "errors", title: "Errors", content: Errors, count: (state) => failures(state).length },
+  { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
+  { name: "workers", title: "Workers", content: Workers },
+];
+
+export function Layout({ state, connection, traffic }) {
+  const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useUrlHash(state.runId);
+  const [selected, select] = useState(null);
+  const [isHelpOpen, setHelpOpen] = useState(false);
+  useShortcuts({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelpOpen(!isHelpOpen) });
+  useEffect(() => select(null), [state.runId]);
+
+  const filter = filters[tab.name] ?? "";
+  const Content = tab.content;
+  const health = describeHealth(state.status);
+  useAnnouncement("health", health.text + (state.status?.paused ? ", reloading is paused" : ""));
+  useAnnouncement("failure", failureText(state));
+  useEffect(() => {
+    document.title = `${health.glyph} ${health.short} · Snaxum console`;
+  }, [health.glyph, health.short]);
+
+  function showFailure(reload) {
+    select(failures(state).find(({ key }) => key === reloadKey(reload)) ?? null);
+    goTo(TABS.find(({ name }) => name === "errors"));
+  }
+
+  const { editor: urlTemplate = null, opens_editor: serverOpens = false } = state.status ?? {};
+  const editor = useMemo(() => ({ urlTemplate, serverOpens }), [urlTemplate, serverOpens]);
+  return html`<${Editor.Provider} value=${editor}>
+    <header class="top">
+      <h1>snaxum</h1>
+      <p class=${`state ${health.className}`} data-testid="state"><span aria-hidden="true">${health.glyph}</span> ${health.text}</p>
+      ${state.status?.paused && html`<p class="warn" data-testid="paused">‖ reloading is paused</p>`}
+      ${state.reloading && html`<p class="dim">↻ reloading</p>`}
+      <${TrafficSummary} metrics=${state.metrics} traffic=${traffic} />
+      <span class="spacer"></span>
+      <${ConnectionState} connection=${connection} />
+      <span class="tools">
+        <${ReloadControls} status=${state.status} />
+        <${ThemeButton} />
+        <button type="button" class="quiet" onClick=${() => setHelpOpen(true)} title="Keyboard shortcuts (?)"><span aria-hidden="true">?</span><span class="visually-hidden">Keyboard shortcuts</span></button>
+      </span>
+    </header>
+    <div class="tab-bar">
+      <nav aria-label="Tabs">
+        ${TABS.map((each, index) => html`
+          <a key=${each.name} href=${hashOf({ tab: each, filters })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
+            <kbd aria-hidden="true">${index + 1}</kbd>${each.title}${each.count && html` <span class="count">${each.count(state)}</span>`}
+          </a>
+        `)}
+      </nav>
+      <div class="search" role="search">
+        <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${setFilter} />
+      </div>
+    </div>
+    <${Banner} state=${state} show=${showFailure} />
+    <${LiveRegion} />
+    <main>
+      <h2 class="visually-hidden">${tab.title}</h2>
+      ${state.status
+        ? html`<${ErrorBoundary} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen}
+            selected=${selected} select=${select} /></>`
+        : html`<${Waiting} connection=${connection} />`}
+    </main>
+    <${ShortcutsDialog} isOpen=${isHelpOpen} close=${() => setHelpOpen(false)} about=${aboutServer(state)} />
+  </>`;
+}
+
+/**
+ * The view that the URL hash stores: the tab, its filter, the open row, its run and its `part`. Each tab
+ * remembers its filter while another tab is shown. The next row that is opened shows the part that the
+ * user chose last.
+ */
+function useUrlHash(runId) {
+  const [view, setView] = useState(() => viewFromUrl({ filters: {}, lastChosen: null }));
+  const timer = useRef(null);
+  useEffect(() => {
+    const onHash = () => {
+      clearTimeout(timer.current);
+      setView(viewFromUrl);
+    };
+    addEventListener("hashchange", onHash);
+    return () => removeEventListener("hashchange", onHash);
+  }, []);
+
+  // A link within the page has no run: it means the current one.
+  useEffect(() => {
+    if (runId && view.open !== null && !view.run) change((view) => ({ ...view, run: runId }));
+  }, [runId, view.open, view.run]);
+
+  function change(update) {
+    setView(update);
+    // Typing must not add a history entry per letter, and browsers limit how often the URL may change.
+    clearTimeout(timer.current);
+    const { hash } = location;
+    timer.current = setTimeout(() => {
+      setView((view) => {
+        // After a click on a link the URL is new, and its event may be still to come.
+        if (location.hash === hash) history.replaceState(null, "", hashOf(view));
+        return view;
+      });
+    }, HASH_DELAY_MS);
+  }
+  return {
+    ...view,
+    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null, partInUrl: null })),
+    setFilter: (text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
+    setOpen: (id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId, partInUrl: id === view.open ? view.partInUrl : null })),
+    part: {
+      inUrl: view.partInUrl,
+      lastChosen: view.lastChosen,
+      choose: (name) => change((view) => ({ ...view, partInUrl: name, lastChosen: name })),
+    },
+  };
+}
+
+function hashOf({ tab, filters, open, run, partInUrl }) {
+  return formatHash({ tab: tab.name, q: filters[tab.name], open, run, part: partInUrl });
+}
+
+function viewFromUrl({ filters, lastChosen }) {
+  const { tab: name, q, open, run, part } = parseHash(location.hash);
+  const tab = TABS.find((each) => each.name === name) ?? TABS[0];
+  return { tab, filters: { ...filters, [tab.name]: q }, open, run, partInUrl: part, lastChosen: part ?? lastChosen };
+}
+
+function describeHealth(status) {
+  if (!status) return { glyph: "○", short: "waiting", text: "waiting for the server", className: "dim" };
+  const { generation } = status;
+  if (!generation) return { glyph: "✖", short: "not serving", text: "not serving: no code has loaded", className: "bad" };
+  if (status.state === "ok") return { glyph: "●", short: `G${generation} ok`, text: `G${generation} ok`, className: "good" };
+  return { glyph: "▲", short: `serving G${generation}`, text: `serving G${generation}, newest save does not load`, className: "warn" };
+}
+
+function TrafficSummary({ metrics, traffic }) {
+  const { seconds } = traffic;
+  return html`
+    <ul class="traffic dim" aria-label="Traffic of the last minute">
+      <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests per second in the last minute" /></li>
+      <li title="50 %, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
+        ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>
+      <${CurrentLoad} metrics=${metrics} />
+    </ul>
+  `;
+}
+
+function ConnectionState({ connection: { status, detail } }) {
+  const className = { live: "good", "signed out": "bad" }[status] ?? "warn";
+  const glyph = { live: "●", "signed out": "✖" }[status] ?? "◌";
+  useAnnouncement("connection", `connection ${status}${detail && `: ${visible(detail)}`}`);
+  return html`
+    <p class=${`connection ${className}`} data-testid="connection">
+      <span aria-hidden="true">${glyph}</span> ${status}${detail && html`<span class="dim">: ${visible(detail)}</span>`}
+    </p>
+  `;
+}
+
+function failureText(state) {
+  const traceback = currentFailure(state)?.traceback;
+  const frame = failingFrame(traceback);
+  if (!traceback) return "";
+  return `${visible(traceback.type)}${frame ? ` in ${visible(frame.file)}, line ${frame.line}` : ""}`;
+}
+
+function Banner({ state, show }) {
+  const reload = currentFailure(state);
+  if (state.status?.state !== "failing") return null;
+  const { generation } = state.status;
+  const traceback = reload?.traceback;
+  const frame = failingFrame(traceback);
+  const text = reload ? visible(reload.summary) : describeHealth(state.status).text;
+  return html`
+    <section class=${generation ? "banner" : "banner critical"} aria-label="Failed reload" data-testid="banner">
+      <p>
+        <b><span aria-hidden="true">${generation ? "▲" : "✖"}</span> ${text}</b>
+        ${frame && html` <${SourceLink} file=${frame.file} line=${frame.line} target=${{ reload: reload.id, frame: frameNumbers(traceback).get(frame) }} className="failing-location" />`}
+      </p>
+      ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}
+    </section>
+  `;
+}
+
+function Waiting({ connection: { status, detail } }) {
+  return html`
+    <div class="empty">
+      <h2>${status === "signed out" ? "Signed out" : "Waiting for the server"}</h2>
+      <p>${detail ? `${visible(detail)}.` : "This page connects automatically when the server responds."}</p>
+    </div>
+  `;
+}
+
+// An exception in one tab must not break the others.
+function ErrorBoundary({ children }) {
+  const [error, retry] = useErrorBoundary();
+  if (!error) return children;
+  return html`
+    <div class="empty" role="alert">
+      <h2>This tab could not be displayed</h2>
+      <p>${visible(error.message)}</p>
+      <button type="button" onClick=${retry}>Try again</button>
+    </div>
+  `;
+}
+
+function aboutServer({ status, python }) {
+  const facts = [`Snaxum ${page.dataset.version}`];
+  if (status?.python ?? python) facts.push(`Python ${visible(status?.python ?? python)}`);
+  if (status) facts.push(`process ${status.pid}`, `up ${duration(status.uptime_s)}`);
+  return facts.join(" · ");
+}

@@ -1,0 +1,42 @@
+// Manual reloading: the buttons that reload now, and that pause and resume reloading on save.
+//
+// Shows the result of a click where no other part of the page does.
+
+import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { pause, reload, resume } from "../server/commands.js";
+import { visible } from "../components/format.js";
+
+const RESULT_SHOWN_MS = 5000;
+
+export function ReloadControls({ status }) {
+  const [result, setResult] = useState("");
+  const [isBusy, setBusy] = useState(false);
+  useEffect(() => {
+    const timer = result && setTimeout(() => setResult(""), RESULT_SHOWN_MS);
+    return () => clearTimeout(timer);
+  }, [result]);
+  if (!status) return null;
+
+  // A `disabled` button would lose the focus.
+  async function run(action, describe) {
+    if (isBusy) return;
+    setBusy(true);
+    try {
+      setResult(describe(await action()));
+    } catch (error) {
+      setResult(error.message);
+    }
+    setBusy(false);
+  }
+
+  return html`
+    <span role="status" class="dim" data-testid="reload-result">${visible(result)}</span>
+    <button type="button" class="quiet" title=${status.paused ? "Resume reloading" : "Pause reloading: saved changes are applied on resume"}
+      onClick=${() => run(status.paused ? resume : pause, () => "")}>
+      <span aria-hidden="true">${status.paused ? "▶" : "‖"}</span><span class="visually-hidden">${status.paused ? "Resume reloading" : "Pause reloading"}</span>
+    </button>
+    <button type="button" class="quiet" title="Reload now: apply all saved changes" onClick=${() => run(reload, ({ summary }) => summary)}>
+      <span aria-hidden="true">⟲</span><span class="visually-hidden">Reload now</span>
+    </button>
+  `;
+}

@@ -1,0 +1,113 @@
+// Replaying a request: unchanged, edited in a form, or pinned until it passes.
+//
+// Sends only the fields that the user changed: the server fills in the others, secrets included.
+
+import { html, useState } from "../vendor/preact-htm.js";
+import { pin, replay, unpin } from "../server/commands.js";
+import { visible } from "../components/format.js";
+
+const FIRST_FAILURE = 400;
+
+/** The buttons for one request; `select` opens the request that a replay created. */
+export function Replay({ request, state, select }) {
+  const [isEditing, setEditing] = useState(false);
+  const [problem, setProblem] = useState("");
+  const [isSending, setSending] = useState(false);
+  const pinned = state.pins.find(({ id }) => id === request.id);
+
+  // A `disabled` button would lose the focus.
+  async function run(action) {
+    if (isSending) return null;
+    setSending(true);
+    setProblem("");
+    try {
+      return await action();
+    } catch (error) {
+      setProblem(error.message);
+      return null;
+    } finally {
+      setSending(false);
+    }
+  }
+
+  async function send(changes) {
+    const sent = await run(() => replay(request.id, changes));
+    if (sent) select(sent.id);
+  }
+
+  if (request.is_call) return null; // the request that made it can be replayed
+  return html`
+    <p class="actions">
+      <button type="button" onClick=${() => send({})}>Replay</button>
+      <button type="button" aria-expanded=${isEditing} onClick=${() => setEditing(!isEditing)}>Edit and replay</button>
+      ${pinned
+        ? html`<button type="button" aria-pressed="true" onClick=${() => run(() => unpin(request.id))}>⚑ Unpin</button>`
+        : request.status >= FIRST_FAILURE &&
+          html`<button type="button" onClick=${() => run(() => pin(request.id))}>⚑ Pin until it passes</button>`}
+    </p>
+    <div role="status">${isSending ? html`<p class="dim">Waiting for the response…</p>` : problem && html`<p class="bad">${visible(problem)}</p>`}</div>
+    ${isEditing && html`<${EditForm} request=${request} send=${send} />`}
+  `;
+}
+
+function EditForm({ request, send }) {
+  const asSent = {
+    method: request.method,
+    target: request.path.split("/").map(encodeURIComponent).join("/") + (request.query ? `?${request.query}` : ""),
+    headers: request.request_headers.map(([name, value]) => `${name}: ${value}`).join("\n"),
+    body: request.request_body?.text ?? "",
+  };
+  const [draft, setDraft] = useState(asSent);
+  const change = (name) => (event) => setDraft({ ...draft, [name]: event.target.value });
+  const hasFixedBody = request.request_body?.text == null;
+
+  function submit(event) {
+    event.preventDefault();
+    const changes = {};
+    for (const [name, value] of Object.entries(draft)) if (value !== asSent[name]) changes[name] = value;
+    if (changes.headers !== undefined) changes.headers = pairs(changes.headers);
+    send(changes);
+  }
+
+  return html`
+    <form class="edit" onSubmit=${submit} data-testid="edit-form">
+      <label>Method <input name="method" value=${draft.method} onInput=${change("method")} required spellcheck=${false} /></label>
+      <label>Path and query <input name="target" value=${draft.target} onInput=${change("target")} required spellcheck=${false} /></label>
+      <label>Headers <textarea name="headers" rows="5" value=${draft.headers} onInput=${change("headers")} spellcheck=${false}></textarea></label>
+      <label>Body <textarea name="body" rows="6" value=${draft.body} onInput=${change("body")} spellcheck=${false}></textarea></label>
+      <p class="dim">•••• is replaced by the value that was sent. ${hasFixedBody && !draft.body && "The body is unchanged."}</p>
+      <p class="actions"><button type="submit">Send</button></p>
+    </form>
+  `;
+}
+
+/** Parses lines of `name: value`; empty lines are ignored. */
+function pairs(text) {
+  const lines = text.split("\n").filter((line) => line.trim());
+  return lines.map((line) => {
+    const [name, ...value] = line.split(":");
+    return [name.trim(), value.join(":").trim()];
+  });
+}
+
+/** The pinned requests, above the list of all requests. */
+export function Pins({ pins, select }) {
+  const [problem, setProblem] = useState("");
+  const removePin = (id) => unpin(id).then(() => setProblem(""), (error) => setProblem(error.message));
+  if (!pins.length) return null;
+  return html`
+    ${problem && html`<p class="bad" role="alert">Cannot unpin: ${visible(problem)}</p>`}
+    <ul class="pins" aria-label="Pinned requests" data-testid="pins">
+      ${pins.map(
+        ({ id, method, path, state, status, generation, replay: last, replays }) => html`
+          <li key=${id}>
+            <b class=${state === "passing" ? "good" : "bad"}>⚑ ${state}</b>
+            <button type="button" class="link" onClick=${() => select(last ?? id)}>${visible(method)} ${visible(path)}</button>
+            <span class="dim">${status} in G${generation ?? "–"}${replays > 0 && `, replayed ${replays}×`}</span>
+            <button type="button" class="quiet" title="Unpin" onClick=${() => removePin(id)}><span aria-hidden="true">✕</span><span class="visually-hidden">Unpin ${visible(method)} ${visible(path)}</span></button>
+          </li>
+        `,
+      )}
+    </ul>
+  `;
+}

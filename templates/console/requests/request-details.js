@@ -1,0 +1,114 @@
+// An open request: its summary, its actions, and its parts as tabs.
+//
+// Shows the summary immediately and the details when they have been fetched. Never changes the selection
+// itself. The content of the parts is in request-parts.js.
+
+import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { page } from "../server/api.js";
+import { CopyButton } from "../components/copy-button.js";
+import { reveal } from "../server/commands.js";
+import { curlCommand, markdownReport, maskedParts, revealedCommand } from "./export.js";
+import { isClientClosed, statusClass, timeOfDay, visible } from "../components/format.js";
+import { Replay } from "./replay.js";
+import { useRequest } from "../server/request-cache.js";
+import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
+import { Tabs } from "../components/tabs.js";
+import { formatHash } from "../page/url-hash.js";
+
+// If loading takes longer, the page explains a likely reason.
+const SLOW_LOADING_MS = 3000;
+
+/** `part` is { inUrl, lastChosen, choose }: see `useUrlHash` in layout.js. */
+export function RequestDetails({ id, summary, state, part, select, close }) {
+  const { request: details, problem } = useRequest(state.runId, id, summary?.close ? "closed" : "");
+  const request = details ? { ...details, close: summary?.close } : summary;
+
+  return html`
+    <aside class="details" aria-label=${`Request ${id}`} data-testid="request-details">
+      <header>
+        <h2>
+          ${request && html`<span>${visible(request.method)}</span> <span class="path">${visible(request.path)}</span> <span class=${statusClass(request.status)}>${request.status}</span>`}
+        </h2>
+        <button type="button" class="quiet" onClick=${close} title="Close (Esc)"><span aria-hidden="true">✕</span><span class="visually-hidden">Close</span></button>
+      </header>
+      ${request && html`<${Summary} id=${id} request=${request} />`}
+      ${problem && html`<p class="warn" role="alert">Cannot show the details: ${visible(problem)}.</p>`}
+      ${!details && !problem && html`<${Loading} key=${id} />`}
+      ${details && html`<${Details} request=${request} state=${state} part=${part} select=${select} />`}
+      ${!details && summary && html`<div class=${problem ? null : "delayed"}><${Tabs} label="Parts of the request" parts=${partsOfSummary(summary, { select })} shown="timing" show=${() => {}} /></div>`}
+    </aside>
+  `;
+}
+
+function Loading() {
+  const [isSlow, setSlow] = useState(false);
+  useEffect(() => {
+    const timer = setTimeout(() => setSlow(true), SLOW_LOADING_MS);
+    return () => clearTimeout(timer);
+  }, []);
+  return html`
+    <p class="dim">Loading the details…</p>
+    ${isSlow && html`<p role="status">Loading is slow. A browser opens at most six connections to one server; pages that wait for the app may use all of them.</p>`}
+  `;
+}
+
+function Summary({ id, request }) {
+  const { time_ms, generation, mode, route, handler, error, traceback, close } = request;
+  return html`
+    <p class="dim">
+      #${visible(id)} · ${timeOfDay(time_ms)} · G${generation ?? "–"}${mode && ` · ${visible(mode)}`}
+    </p>
+    <p>
+      ${handler
+        ? html`<code>${visible(handler)}</code> <span class="dim">for route</span> <code>${visible(route)}</code>`
+        : html`<span class="dim">${withoutRoute(request)}</span>`}
+    </p>
+    ${handler && isClientClosed(request) && html`<p class="dim">${CLIENT_CLOSED}</p>`}
+    ${close && html`<p data-testid="websocket-close">Closed by the ${close.by}: <b class=${close.code === 1011 ? "bad" : null}>${close.code}</b> ${visible(close.reason)}</p>`}
+    ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
+  `;
+}
+
+const CLIENT_CLOSED = "The client disconnected before the response.";
+
+function withoutRoute(request) {
+  if (request.is_call) return isClientClosed(request) ? "A call from Rust that was cancelled." : "A call from Rust.";
+  return isClientClosed(request) ? CLIENT_CLOSED : "No route matched.";
+}
+
+function Details({ request, state, part, select }) {
+  const parts = partsOf(request, { state, select });
+  const shown = partToShow(parts, part);
+  // The URL omits the part that a new page would show by default.
+  const isDefault = shown === partToShow(parts, {});
+  useEffect(() => {
+    if (shown !== part.inUrl && !isDefault) part.choose(shown);
+  }, [shown, part.inUrl, isDefault]);
+
+  return html`
+    <${Actions} request=${request} state=${state} part=${shown} />
+    <${Replay} request=${request} state=${state} select=${select} />
+    <${Tabs} label="Parts of the request" parts=${parts} shown=${shown} show=${part.choose} />
+  `;
+}
+
+/** The buttons that copy a request as a command, a report or a link, which opens `part` of it. */
+export function Actions({ request, state, part }) {
+  const server = { version: page.dataset.version, origin: location.origin };
+  const isCall = request.is_call; // which no HTTP client can send
+  const masked = isCall ? [] : maskedParts(request);
+  return html`
+    <p class="actions">
+      ${!isCall && html`<${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />`}
+      ${masked.length > 0 && html`<${CopyButton} label="Copy with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} />`}
+      <${CopyButton} label="Copy for an assistant" text=${() => markdownReport(request, state, server)} />
+      <${CopyButton} label="Copy link" text=${() => linkTo(request, state, part)} />
+    </p>
+    ${masked.length > 0 && html`<p class="dim" data-testid="masked-parts">Masked in the copied command: ${visible(masked.join(", "))}.</p>`}
+  `;
+}
+
+/** Returns the URL of a request. It never contains the token, so it works only for a user who is signed in. */
+function linkTo({ id }, { runId }, part) {
+  return location.origin + page.dataset.base + formatHash({ tab: "requests", open: id, run: runId, part });
+}

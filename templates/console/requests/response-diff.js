@@ -1,0 +1,61 @@
+// The difference between the response of a replay and that of its original request.
+
+import { html } from "../vendor/preact-htm.js";
+import { milliseconds, visible } from "../components/format.js";
+import { useRequest } from "../server/request-cache.js";
+
+// Time and memory of the comparison grow with the product of both lengths.
+const MAX_LINES = 500;
+// These differ each time, whatever the code does.
+const IGNORED_HEADERS = new Set(["x-request-id", "x-snaxum-gen", "server-timing", "date"]);
+
+export function ResponseDiff({ request, runId }) {
+  const { request: original, problem } = useRequest(runId, request.replay_of);
+  if (problem) return html`<p class="dim">Cannot show the original request, #${visible(request.replay_of)}: ${visible(problem)}.</p>`;
+  if (!original) return html`<p class="dim">Loading the original request…</p>`;
+  const lines = diffLines(responseLines(original), responseLines(request));
+  return html`
+    <h3>Compared with #${visible(original.id)}, G${original.generation}</h3>
+    <p class="dim">${milliseconds(original.total_ms)} then, ${milliseconds(request.total_ms)} now</p>
+    ${lines.some(({ sign }) => sign !== " ")
+      ? html`<pre class="body response-diff" tabindex="0" data-testid="response-diff">${lines.map(({ sign, text }) => html`<span class=${{ "+": "good", "-": "bad", " ": "dim" }[sign]}>${sign} ${visible(text)}${"\n"}</span>`)}</pre>`
+      : html`<p class="good" data-testid="response-diff">The response is the same.</p>`}
+  `;
+}
+
+/** A response as lines: status, exception, headers, body. */
+function responseLines({ status, error, response_headers, response_body }) {
+  const headers = response_headers.filter(([name]) => !IGNORED_HEADERS.has(name)).map(([name, value]) => `${name}: ${value}`);
+  const body = response_body?.text ?? (response_body?.note ? `(${response_body.note})` : "");
+  return [String(status), ...(error ? [`${error.type}: ${error.message}`] : []), ...headers.sort(), "", ...body.split("\n")].slice(0, MAX_LINES);
+}
+
+/** Merges the lines of both, in order, by their longest common subsequence. */
+function diffLines(before, after) {
+  const width = after.length + 1;
+  const longest = new Uint16Array((before.length + 1) * width);
+  for (let i = before.length - 1; i >= 0; i -= 1) {
+    for (let j = after.length - 1; j >= 0; j -= 1) {
+      longest[i * width + j] =
+        before[i] === after[j]
+          ? longest[(i + 1) * width + j + 1] + 1
+          : Math.max(longest[(i + 1) * width + j], longest[i * width + j + 1]);
+    }
+  }
+  const lines = [];
+  let [i, j] = [0, 0];
+  while (i < before.length || j < after.length) {
+    if (i < before.length && j < after.length && before[i] === after[j]) {
+      lines.push({ sign: " ", text: before[i] });
+      i += 1;
+      j += 1;
+    } else if (j >= after.length || (i < before.length && longest[(i + 1) * width + j] >= longest[i * width + j + 1])) {
+      lines.push({ sign: "-", text: before[i] });
+      i += 1;
+    } else {
+      lines.push({ sign: "+", text: after[j] });
+      j += 1;
+    }
+  }
+  return lines;
+}

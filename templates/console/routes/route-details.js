@@ -1,0 +1,70 @@
+// An open route: its docstring, its source as loaded, its recent requests, and a form to send one.
+//
+// Shows the fields of the row immediately and the source when it has been fetched.
+
+import { html } from "../vendor/preact-htm.js";
+import { appUrl } from "../server/api.js";
+import { execution, milliseconds, pluralize, statusClass, timeOfDay, visible } from "../components/format.js";
+import { quoteValue } from "../requests/request-filter.js";
+import { SourceLink } from "../components/source-link.js";
+import { TryIt, buildPath } from "./try-it.js";
+import { TryWebSocket } from "./try-websocket.js";
+import { formatHash } from "../page/url-hash.js";
+import { useFetch } from "../server/use-fetch.js";
+
+/** `stats` comes from route-stats.js, or is undefined; `isServed` is false for a removed route. */
+export function RouteDetails({ route, stats, isServed, generation }) {
+  const canOpen = isServed && route.methods.includes("GET") && route.params?.length === 0;
+  const url = canOpen ? appUrl(route.path) : null;
+  return html`
+    <div class="expanded-content" data-testid="route-details">
+      ${route.doc ? html`<p class="doc">${visible(route.doc)}</p>` : html`<p class="dim">The handler has no docstring.</p>`}
+      ${(route.warnings ?? []).map((warning) => html`<p class="warn">⚠ ${visible(warning)}</p>`)}
+      ${route.params?.length > 0 && html`
+        <p>Path parameters: ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
+      `}
+      <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(execution(route))}</span>`}</p>
+      ${route.batch && html`<p>One call takes up to ${pluralize(route.batch.max_size, "request")}; the first waits at most ${milliseconds(route.batch.max_wait_ms)} for others.</p>`}
+      ${route.workers && html`<p>Runs in ${pluralize(route.workers, "worker")} of its own.</p>`}
+      ${route.via?.length > 0 && html`
+        <p>Hooks, in their order: ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>
+      `}
+      ${url && html`<p><a href=${url} target="_blank" rel="noopener noreferrer">Open ${visible(url)}</a></p>`}
+      ${isServed && html`
+        <div class="columns">
+          <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
+          <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /></section>
+          <section><h3>Try it</h3>${route.methods.includes("WS") ? html`<${TryWebSocket} key=${route.id} route=${route} buildPath=${buildPath} />` : html`<${TryIt} key=${route.id} route=${route} />`}</section>
+        </div>
+      `}
+    </div>
+  `;
+}
+
+function Source({ id, generation }) {
+  const { data: source, problem } = useFetch(`routes/${encodeURIComponent(id)}/source`, { version: generation });
+  if (problem) return html`<p class="dim">Cannot show the source: ${visible(problem)}.</p>`;
+  if (!source) return html`<p class="dim">Loading the source…</p>`;
+  return html`
+    <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map(({ line, text }) => html`
+      <span class="line" key=${line}><span class="gutter">${line}</span><code>${visible(text)}</code></span>
+    `)}</pre>
+    <p class="dim">as loaded in G${source.generation}${source.is_cut && " (first lines only)"}</p>
+  `;
+}
+
+function RecentRequests({ route, stats }) {
+  if (!stats) return html`<p class="dim">none received by this page</p>`;
+  const allRequests = formatHash({ tab: "requests", q: `route:${quoteValue(route.path)} handler:${quoteValue(route.handler)}` });
+  return html`
+    <p>${pluralize(stats.hits, "hit")} · p95 ${milliseconds(stats.p95_ms)} · <span class=${stats.errors ? "bad" : ""}>${pluralize(stats.errors, "server error")}</span></p>
+    <ul>
+      ${stats.recent.map(({ id, time_ms, method, path, status, total_ms }) => html`
+        <li key=${id}><a href=${formatHash({ tab: "requests", open: id })}>#${visible(id)}</a>
+          ${" "}<span class="dim">${timeOfDay(time_ms)}</span> <code>${visible(method)} ${visible(path)}</code>
+          ${" "}<b class=${statusClass(status)}>${status}</b> <span class="dim">${milliseconds(total_ms)}</span></li>
+      `)}
+    </ul>
+    <p><a href=${allRequests}>All requests of this route</a></p>
+  `;
+}

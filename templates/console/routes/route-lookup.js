@@ -1,0 +1,72 @@
+// Route lookup: a request as a user types it, and the route that handles it.
+//
+// Asks the server. Never matches a path itself.
+
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { fetchJson } from "../server/api.js";
+import { statusClass, visible } from "../components/format.js";
+
+/** `open` receives a route of the result, whose methods and path identify its row. */
+export function RouteLookup({ open }) {
+  const [text, setText] = useState("");
+  const [result, setResult] = useState(null);
+  const fetching = useRef(null);
+  useEffect(() => () => fetching.current?.abort(), []);
+
+  async function lookUp(event) {
+    event.preventDefault();
+    const request = text.trim().match(/^(?:(\S+)\s+)?(\/.*)$/s);
+    if (!request) return setResult({ problem: "type a method and a path, like POST /orders/9, or only a path" });
+    fetching.current?.abort();
+    const controller = (fetching.current = new AbortController());
+    const query = new URLSearchParams({ method: request[1] ?? "GET", path: request[2] });
+    try {
+      setResult({ match: await fetchJson(`match?${query}`, controller.signal) });
+    } catch (error) {
+      if (!controller.signal.aborted) setResult({ problem: error.message });
+    }
+  }
+
+  return html`
+    <form class="route-lookup" role="search" aria-label="Which handler?" onSubmit=${lookUp}>
+      <label><span>Which handler?</span> <input type="text" name="request" data-testid="route-lookup" placeholder="POST /orders/9" value=${text}
+        autocomplete="off" spellcheck=${false} onInput=${(event) => setText(event.target.value)} /></label>
+      <button type="submit">Look up</button>
+      <div role="status" class="wide" data-testid="route-lookup-result">
+        ${result?.problem && html`<p class="warn">▲ ${visible(result.problem)}</p>`}
+        ${result?.match && html`<${Match} match=${result.match} open=${open} />`}
+      </div>
+    </form>
+  `;
+}
+
+function Match({ match: { method, path, status, allow, route, near_misses: nearMisses }, open }) {
+  return html`
+    <p>
+      <code>${visible(method)} ${visible(path)}</code>${" → "}
+      ${route
+        ? html`<button type="button" class="link" onClick=${() => open(route)}><code>${visible(route.methods.join(" "))} ${visible(route.path)}</code></button>
+            ${" "}<b><code>${visible(route.handler)}</code></b> <span class="dim">(${visible(route.mode)})</span>`
+        : html`<b class=${statusClass(status)}>${status}</b> ${noHandlerText(status, allow)}`}
+    </p>
+    ${route?.params.length > 0 && html`
+      <ul>${route.params.map(({ name, type, value }) => html`<li key=${name}><code>${visible(name)} = ${visible(value)}</code> <span class="dim">${visible(type)}</span></li>`)}</ul>
+    `}
+    ${route?.via.length > 0 && html`<p class="dim">via ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>`}
+    ${nearMisses.length > 0 && html`
+      <h3>Similar routes</h3>
+      <ul>
+        ${nearMisses.map((miss) => html`<li>
+          <button type="button" class="link" onClick=${() => open(miss)}><code>${visible(miss.methods.join(" "))} ${visible(miss.path)}</code></button>
+          ${" "}<code>${visible(miss.handler)}</code>: ${visible(miss.reason)}
+        </li>`)}
+      </ul>
+    `}
+  `;
+}
+
+function noHandlerText(status, allow) {
+  if (status === 405) return `the path accepts ${visible(allow.join(", "))}`;
+  if (status === 200) return `no handler; Snaxum responds with Allow: ${visible(allow.join(", "))}`;
+  return "no route has this path";
+}
