@@ -2,6 +2,8 @@
 //
 // Owns when the page is drawn. Never interprets a message (store.js) or defines the layout (layout.js).
 
+/** @import { Message } from "snaxum-events" */
+
 import { html, render } from "./vendor/preact-htm.js";
 import { page } from "./server/api.js";
 import { connect } from "./server/connection.js";
@@ -42,6 +44,7 @@ function scheduleDraw() {
   else requestAnimationFrame(draw);
 }
 
+/** @param {Message} message */
 function onMessage(message) {
   const before = state;
   state = reduce(state, message);

@@ -1,4 +1,5 @@
-//! Runs each file of browser tests as a test, so that they run beside each other and beside other tests.
+//! Runs each file of browser tests as a test, so that they run beside each other and beside other tests;
+//! and TypeScript on the modules of the console.
 //!
 //! Installs their npm packages in `tests/browser` first. Uses the system's Chromium; `install-chromium`
 //! installs Debian's if there is none. Checks nothing itself.
@@ -73,9 +74,13 @@ fn built_example() -> PathBuf {
     debug.join("snaxum-example")
 }
 
-fn playwright(name: &str) {
+fn installed() {
     static INSTALLED: OnceLock<()> = OnceLock::new();
     INSTALLED.get_or_init(install);
+}
+
+fn playwright(name: &str) {
+    installed();
     // Playwright empties its directory of results when it starts, so each file has its own.
     let results = Path::new(env!("CARGO_TARGET_TMPDIR")).join("browser").join(name);
     let mut command = Command::new("node");
@@ -88,6 +93,12 @@ fn playwright(name: &str) {
         command.env("SNAXUM_EXAMPLE_BIN", built_example());
     }
     run(&mut command);
+}
+
+#[test]
+fn the_modules_of_the_console_have_types() {
+    installed();
+    run(Command::new("node").arg("check-types.js"));
 }
 
 #[test]

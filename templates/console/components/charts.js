@@ -9,13 +9,19 @@ const SPARKLINE_HEIGHT = 18;
 const CHART_WIDTH = 480;
 const CHART_HEIGHT = 96;
 
-/** `label` names the values; `top` is the value at the upper edge, by default the largest. */
+/** @typedef {(number | null)[]} Values */
+/** @typedef {(value: any) => string} Format */
+
+/**
+ * `label` names the values; `top` is the value at the upper edge, by default the largest.
+ * @param {{ values: Values, label: string, top?: number, format?: Format }} props
+ */
 export function Sparkline({ values, label, top, format = String }) {
   const known = values.filter((value) => value != null);
   const text = known.length ? `${label}: now ${format(values.at(-1))}, at most ${format(Math.max(...known))}` : `${label}: no data yet`;
   const highest = Math.max(top ?? 0, ...known, Number.MIN_VALUE);
   const step = (SPARKLINE_WIDTH - 2) / Math.max(1, values.length - 1);
-  const y = (value) => SPARKLINE_HEIGHT - 2 - (value / highest) * (SPARKLINE_HEIGHT - 4);
+  const y = (/** @type {number} */ value) => SPARKLINE_HEIGHT - 2 - (value / highest) * (SPARKLINE_HEIGHT - 4);
   return html`
     <svg class="sparkline" role="img" aria-label=${text} viewBox=${`0 0 ${SPARKLINE_WIDTH} ${SPARKLINE_HEIGHT}`} width=${SPARKLINE_WIDTH} height=${SPARKLINE_HEIGHT} preserveAspectRatio="none">
       <title>${text}</title>
@@ -28,12 +34,13 @@ export function Sparkline({ values, label, top, format = String }) {
 /**
  * Several lines on one scale, and a table of their numbers. `lines` have a `name`, the `values` and the
  * value of the whole minute, `minute`; each has a style of its own, which its row of the table shows.
+ * @param {{ lines: { name: string, about: string, values: Values, minute: number | null }[], title: string, format?: Format }} props
  */
 export function LineChart({ lines, title, format = String }) {
   const highest = Math.max(...lines.flatMap(({ values }) => values.filter((value) => value != null)), 0);
   const step = (CHART_WIDTH - 2) / Math.max(1, (lines[0]?.values.length ?? 0) - 1);
-  const y = (value) => CHART_HEIGHT - 2 - (value / (highest || 1)) * (CHART_HEIGHT - 4);
-  const max = (values) => Math.max(...values.filter((value) => value != null));
+  const y = (/** @type {number} */ value) => CHART_HEIGHT - 2 - (value / (highest || 1)) * (CHART_HEIGHT - 4);
+  const max = (/** @type {Values} */ values) => Math.max(...values.filter((value) => value != null));
   return html`
     <div class="chart">
       <svg class="lines" aria-hidden="true" viewBox=${`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`} preserveAspectRatio="none">
@@ -57,8 +64,14 @@ export function LineChart({ lines, title, format = String }) {
   `;
 }
 
-/** Splits the values into segments without a gap, each with the index of its first value. */
+/** @typedef {{ start: number, values: number[] }} Segment */
+
+/**
+ * Splits the values into segments without a gap, each with the index of its first value.
+ * @param {Values} values
+ */
 function segments(values) {
+  /** @type {Segment[]} */
   const found = [];
   values.forEach((value, index) => {
     if (value == null) return;
@@ -69,6 +82,11 @@ function segments(values) {
   return found;
 }
 
+/**
+ * @param {Segment} segment
+ * @param {number} step
+ * @param {(value: number) => number} y
+ */
 function linePath({ start, values }, step, y) {
   const points = values.map((value, index) => `${(1 + (start + index) * step).toFixed(1)} ${y(value).toFixed(1)}`);
   // A single value is a dot: a line of length zero with round ends.

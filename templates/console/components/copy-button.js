@@ -4,7 +4,10 @@ import { html, useState } from "../vendor/preact-htm.js";
 
 const RESULT_SHOWN_MS = 2000;
 
-/** `text` is a function, which may be async, so that the text is produced only on a click. */
+/**
+ * `text` is a function, which may be async, so that the text is produced only on a click.
+ * @param {{ label: string, text: () => string | Promise<string> }} props
+ */
 export function CopyButton({ label, text }) {
   const [shown, setShown] = useState(label);
 
@@ -13,7 +16,7 @@ export function CopyButton({ label, text }) {
     try {
       copied = await text();
     } catch (error) {
-      setShown(error.message);
+      setShown(/** @type {Error} */ (error).message);
       setTimeout(() => setShown(label), RESULT_SHOWN_MS);
       return;
     }

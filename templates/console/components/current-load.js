@@ -3,14 +3,22 @@
 import { html } from "../vendor/preact-htm.js";
 import { milliseconds, pluralize, visible } from "./format.js";
 
-/** The queue and the busy threads, in the header. */
+/** @import { Metrics } from "snaxum-events" */
+
+/**
+ * The queue and the busy threads, in the header.
+ * @param {{ metrics: Metrics | null }} props
+ */
 export function CurrentLoad({ metrics }) {
   if (!metrics) return null;
   const { queued, busy, dispatch_workers } = metrics;
   return html`<li data-testid="current-load"><span class=${queued ? "warn" : ""}>queue ${queued}</span> · ${busy} of ${pluralize(dispatch_workers, "thread")} busy</li>`;
 }
 
-/** Requests that are still running after half a second. */
+/**
+ * Requests that are still running after half a second.
+ * @param {{ metrics: Metrics | null }} props
+ */
 export function SlowRequests({ metrics }) {
   if (!metrics?.slow) return null;
   const { slow, running } = metrics;

@@ -4,20 +4,27 @@
 
 import { html } from "../vendor/preact-htm.js";
 
-/** Returns a predicate over the texts of a row: each word of the filter must occur in one of them. */
+/** @import { Input, KeyPress } from "../types.js" */
+
+/**
+ * Returns a predicate over the texts of a row: each word of the filter must occur in one of them.
+ * @param {string} filter
+ */
 export function textMatcher(filter) {
   const words = filter.toLowerCase().split(/\s+/).filter(Boolean);
-  return (...texts) => {
+  return (/** @type {unknown[]} */ ...texts) => {
     const row = texts.join(" ").toLowerCase();
     return words.every((word) => row.includes(word));
   };
 }
 
+/** @param {{ filter: string, onFilter: (text: string) => void, tab: string }} props */
 export function FilterBox({ filter, onFilter, tab }) {
+  /** @param {KeyPress} event */
   function onKeyDown(event) {
     if (event.key === "ArrowDown") {
       event.preventDefault();
-      document.querySelector("[data-row]")?.focus();
+      /** @type {HTMLElement | null} */ (document.querySelector("[data-row]"))?.focus();
     } else if (event.key === "Escape") {
       event.stopPropagation();
       if (filter) onFilter("");
@@ -36,7 +43,7 @@ export function FilterBox({ filter, onFilter, tab }) {
         spellcheck=${false}
         autocomplete="off"
         aria-describedby="filter-problems"
-        onInput=${(event) => onFilter(event.target.value)}
+        onInput=${(/** @type {Input} */ event) => onFilter(event.target.value)}
         onKeyDown=${onKeyDown}
       />
       <kbd aria-hidden="true">/</kbd>

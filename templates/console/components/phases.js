@@ -5,6 +5,9 @@
 import { html } from "../vendor/preact-htm.js";
 import { milliseconds, visible } from "./format.js";
 
+/** @typedef {Record<string, number | undefined>} Phases */
+
+/** @type {Record<string, string>} */
 export const REQUEST_PHASES = {
   read: "receiving the body",
   queue: "waiting for a Python thread or the event loop",
@@ -13,6 +16,7 @@ export const REQUEST_PHASES = {
   convert: "turning the result into a response",
   send: "writing the response to the connection",
 };
+/** @type {Record<string, string>} */
 export const RELOAD_PHASES = {
   settle: "waiting until the save was complete",
   compile: "compiling the changed files",
@@ -23,19 +27,26 @@ export const RELOAD_PHASES = {
 const MIN_BAR_MS = 0.1;
 const MAX_BAR_MS = 10000;
 
+/** @param {number} total_ms */
 function barLength(total_ms) {
   const fraction = Math.log10(Math.max(total_ms, MIN_BAR_MS) / MIN_BAR_MS) / Math.log10(MAX_BAR_MS / MIN_BAR_MS);
   return Math.min(1, Math.max(0.04, fraction));
 }
 
+/**
+ * @param {Phases} phases
+ * @returns {[string, number][]}
+ */
 function measured(phases) {
-  return Object.entries(phases ?? {}).filter(([, ms]) => typeof ms === "number");
+  return Object.entries(phases ?? {}).flatMap(([name, ms]) => (typeof ms === "number" ? [[name, ms]] : []));
 }
 
+/** @param {string} name */
 function colorClass(name) {
   return Object.hasOwn(REQUEST_PHASES, name) || Object.hasOwn(RELOAD_PHASES, name) ? `phase-${name}` : "phase-other";
 }
 
+/** @param {{ phases: Phases, total_ms: number }} props */
 export function PhaseBar({ phases, total_ms }) {
   const parts = measured(phases);
   const sum = parts.reduce((total, [, ms]) => total + ms, 0) || 1;
@@ -49,6 +60,7 @@ export function PhaseBar({ phases, total_ms }) {
   `;
 }
 
+/** @param {{ phases: Record<string, string> }} props */
 export function PhaseLegend({ phases }) {
   return html`
     <ul class="legend" aria-label="Phases of the bars; their length is logarithmic">
@@ -59,6 +71,7 @@ export function PhaseLegend({ phases }) {
   `;
 }
 
+/** @param {{ phases: Phases, total_ms: number, meanings: Record<string, string> }} props */
 export function PhaseTable({ phases, total_ms, meanings }) {
   const parts = measured(phases);
   return html`

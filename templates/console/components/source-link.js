@@ -7,16 +7,24 @@ import { createContext, html, useContext, useState } from "../vendor/preact-htm.
 import { openInEditor } from "../server/commands.js";
 import { fileLine, visible } from "./format.js";
 
-/** `urlTemplate` has the placeholders `{file}` and `{line}`, or is null; `serverOpens` means buttons. */
-export const Editor = createContext({ urlTemplate: null, serverOpens: false });
+/** @import { Click } from "../types.js" */
 
-/** Returns the URL that opens a file of the project at a line, or null for any other file. */
+/** `urlTemplate` has the placeholders `{file}` and `{line}`, or is null; `serverOpens` means buttons. */
+export const Editor = createContext({ urlTemplate: /** @type {string | null} */ (null), serverOpens: false });
+
+/**
+ * Returns the URL that opens a file of the project at a line, or null for any other file.
+ * @param {string | null} template
+ * @param {string} file
+ * @param {number | null} [line]
+ */
 function editorUrl(template, file, line) {
   if (!template || !isInProject(file)) return null;
   const path = file.split("/").map(encodeURIComponent).join("/");
   return template.replace("{file}", () => path).replace("{line}", String(Number(line) || 1));
 }
 
+/** @param {string} file */
 function isInProject(file) {
   return Boolean(file) && !/^[/<\\]/.test(file) && !file.split("/").includes("..");
 }
@@ -24,6 +32,7 @@ function isInProject(file) {
 /**
  * Shows `file:line`. `target` is the route or the frame that the server opens, if it does. `skipTab`
  * excludes the link from the Tab order, for rows that have keys of their own.
+ * @param {{ file: string, line?: number | null, target?: object | null, skipTab?: boolean, className?: string }} props
  */
 export function SourceLink({ file, line, target, skipTab = false, className }) {
   const { urlTemplate, serverOpens } = useContext(Editor);
@@ -34,8 +43,10 @@ export function SourceLink({ file, line, target, skipTab = false, className }) {
   return html`<a class="source-link" href=${url} title="Open in the editor" tabindex=${skipTab ? -1 : null}>${text}</a>`;
 }
 
+/** @param {{ target: object, skipTab: boolean, children?: unknown }} props */
 function OpenButton({ target, skipTab, children }) {
-  const [problem, setProblem] = useState(null);
+  const [problem, setProblem] = useState(/** @type {string | null} */ (null));
+  /** @param {Click} event */
   function open(event) {
     event.stopPropagation(); // a click on the row itself would select it
     openInEditor(target).then(() => setProblem(null), (error) => setProblem(error.message));

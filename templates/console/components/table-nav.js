@@ -2,9 +2,14 @@
 //
 // One row at a time can be reached with Tab; the arrow keys move from there. Knows nothing of what a row shows.
 
-/** The key handler of a <tbody>: arrows, Home and End move the focus, Enter and Space click the row. */
+/** @import { Click, KeyPress } from "../types.js" */
+
+/**
+ * The key handler of a <tbody>: arrows, Home and End move the focus, Enter and Space click the row.
+ * @param {KeyPress} event
+ */
 export function navigateRows(event) {
-  const row = event.target.closest("[data-row]");
+  const row = /** @type {HTMLElement | null} */ (event.target.closest("[data-row]"));
   if (!row || event.ctrlKey || event.metaKey || event.altKey) return;
   if (event.key === "Enter" || event.key === " ") {
     // A link or button inside the row handles these keys itself.
@@ -13,20 +18,25 @@ export function navigateRows(event) {
     row.click();
     return;
   }
-  const rows = [...event.currentTarget.querySelectorAll("[data-row]")];
+  const rows = /** @type {HTMLElement[]} */ ([...event.currentTarget.querySelectorAll("[data-row]")]);
   const index = rows.indexOf(row);
-  const next = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: rows.length - 1 }[event.key];
+  /** @type {Record<string, number>} */
+  const positions = { ArrowDown: index + 1, ArrowUp: index - 1, Home: 0, End: rows.length - 1 };
+  const next = positions[event.key];
   if (next === undefined) return;
   event.preventDefault();
   rows[Math.max(0, Math.min(next, rows.length - 1))].focus();
 }
 
-/** Returns the click handler of a row; it ignores clicks on a link and the end of a text selection. */
+/**
+ * Returns the click handler of a row; it ignores clicks on a link and the end of a text selection.
+ * @param {() => void} select
+ */
 export function onRowClick(select) {
-  return (event) => {
+  return (/** @type {Click} */ event) => {
     if (event.target.closest("a")) return;
     const selection = getSelection();
-    if (!selection.isCollapsed && event.currentTarget.contains(selection.anchorNode)) return;
+    if (selection && !selection.isCollapsed && event.currentTarget.contains(selection.anchorNode)) return;
     select();
   };
 }
@@ -34,12 +44,18 @@ export function onRowClick(select) {
 /**
  * Groups several rows under one `key`. In a bare list of lists Preact would identify rows by their
  * position, and a new row at the top would recreate all others.
+ * @param {{ children?: unknown }} props
  */
 export function KeyedRows({ children }) {
   return children;
 }
 
-/** Returns a copy of `set` with `item` added, or removed if it was there. */
+/**
+ * Returns a copy of `set` with `item` added, or removed if it was there.
+ * @template T
+ * @param {Set<T>} set
+ * @param {T} item
+ */
 export function toggled(set, item) {
   const copy = new Set(set);
   if (!copy.delete(item)) copy.add(item);

@@ -5,7 +5,13 @@
 
 import { html } from "../vendor/preact-htm.js";
 
-/** `parts` are { name, title, count, content }; `shown` is the name of one, `show` receives another's. */
+/** @import { KeyPress } from "../types.js" */
+/** @typedef {{ name: string, title: string, count?: number, content: unknown }} TabPart */
+
+/**
+ * `shown` is the name of a part, `show` receives another's.
+ * @param {{ label: string, parts: TabPart[], shown: string, show: (name: string) => void }} props
+ */
 export function Tabs({ label, parts, shown, show }) {
   return html`
     <div class="tablist" role="tablist" aria-label=${label} onKeyDown=${navigateTabs}>
@@ -24,15 +30,20 @@ export function Tabs({ label, parts, shown, show }) {
   `;
 }
 
-/** The key handler of a list of tabs. It wraps around at both ends. */
+/**
+ * The key handler of a list of tabs. It wraps around at both ends.
+ * @param {KeyPress} event
+ */
 function navigateTabs(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const tabs = [...event.currentTarget.querySelectorAll('[role="tab"]')];
+  const tabs = /** @type {HTMLElement[]} */ ([...event.currentTarget.querySelectorAll('[role="tab"]')]);
   const index = tabs.indexOf(event.target);
-  const next = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 }[event.key];
+  /** @type {Record<string, number>} */
+  const positions = { ArrowRight: index + 1, ArrowLeft: index - 1, Home: 0, End: tabs.length - 1 };
+  const next = positions[event.key];
   if (index < 0 || next === undefined) return;
   event.preventDefault();
   const tab = tabs.at(next % tabs.length);
-  tab.focus();
-  tab.click();
+  tab?.focus();
+  tab?.click();
 }

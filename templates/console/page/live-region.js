@@ -10,12 +10,20 @@ const INTERVAL_MS = 2000;
 const CLEAR_AFTER_MS = 5000;
 
 // The newest text of each source that has not been announced.
+/** @type {Map<string, string>} */
 const pending = new Map();
+/** @type {number | null} */
 let timer = null;
-let clearTimer = null;
+/** @type {number | undefined} */
+let clearTimer;
+/** @type {((text: string) => void) | null} */
 let show = null;
 
-/** Announces `text`, unless `source` replaces it before its turn. An empty text withdraws it. */
+/**
+ * Announces `text`, unless `source` replaces it before its turn. An empty text withdraws it.
+ * @param {string} source
+ * @param {string} text
+ */
 function announce(source, text) {
   pending.delete(source);
   if (text) pending.set(source, text);
@@ -32,7 +40,11 @@ function flush() {
   clearTimer = setTimeout(() => show?.(""), CLEAR_AFTER_MS);
 }
 
-/** Announces `text` each time that it changes, but not its first value. */
+/**
+ * Announces `text` each time that it changes, but not its first value.
+ * @param {string} source
+ * @param {string} text
+ */
 export function useAnnouncement(source, text) {
   const [first] = useState(text);
   const [progress] = useState({ isFirst: true });
@@ -41,7 +53,7 @@ export function useAnnouncement(source, text) {
     progress.isFirst = false;
     announce(source, text);
   }, [text]);
-  useEffect(() => () => pending.delete(source), []);
+  useEffect(() => () => void pending.delete(source), []);
 }
 
 /** The region itself; there is one on the page. */
@@ -50,7 +62,7 @@ export function LiveRegion() {
   useEffect(() => {
     show = (text) => setShown(({ count }) => ({ text, count: count + 1 }));
     flush();
-    return () => (show = null);
+    return () => void (show = null);
   }, []);
   return html`<p class="visually-hidden" role="status" data-testid="live-region"><span key=${count}>${text}</span></p>`;
 }

@@ -14,18 +14,26 @@ const HELP = [
   ["?", "show the keyboard shortcuts"],
 ];
 
-/** Handles the page's shortcuts: `goTo` receives the position of a tab, `toggleHelp` nothing. */
+/** @param {string} selector */
+function focusOn(selector) {
+  /** @type {HTMLElement | null} */ (document.querySelector(selector))?.focus();
+}
+
+/**
+ * Handles the page's shortcuts: `goTo` receives the position of a tab.
+ * @param {{ goTo: (index: number) => void, toggleHelp: () => void }} actions
+ */
 export function useShortcuts({ goTo, toggleHelp }) {
   useEffect(() => {
-    function onKeyDown(event) {
+    function onKeyDown(/** @type {any} */ event) {
       if (event.ctrlKey || event.metaKey || event.altKey) return;
       if (event.target.closest("input, textarea, select")) return;
       if (event.key === "?") toggleHelp();
       else if (event.target.closest("dialog")) return;
       else if (/^[1-9]$/.test(event.key)) goTo(Number(event.key) - 1);
-      else if (event.key === "/") document.querySelector('input[type="search"]')?.focus();
+      else if (event.key === "/") focusOn('input[type="search"]');
       else if (event.key === "ArrowDown" && event.target === document.body) {
-        document.querySelector('[data-row][tabindex="0"]')?.focus();
+        focusOn('[data-row][tabindex="0"]');
       } else return;
       event.preventDefault();
     }
@@ -34,9 +42,12 @@ export function useShortcuts({ goTo, toggleHelp }) {
   });
 }
 
-/** The dialog; `about` is a line about the server below the list. */
+/**
+ * The dialog; `about` is a line about the server below the list.
+ * @param {{ isOpen: boolean, close: () => void, about: string }} props
+ */
 export function ShortcutsDialog({ isOpen, close, about }) {
-  const dialog = useRef(null);
+  const dialog = useRef(/** @type {any} */ (null));
   useEffect(() => {
     if (isOpen && !dialog.current.open) dialog.current.showModal();
     if (!isOpen && dialog.current.open) dialog.current.close();

@@ -5,18 +5,20 @@
 import { html, useState } from "../vendor/preact-htm.js";
 
 const KEY = "snaxum.theme";
+/** @type {Record<string, string>} */
 const THEMES = { auto: "◐", light: "☀", dark: "☾" };
 
 // Storage throws if the user has disabled it; the theme then lasts as long as the page.
 function loadTheme() {
   try {
-    const theme = localStorage.getItem(KEY);
+    const theme = localStorage.getItem(KEY) ?? "";
     return Object.hasOwn(THEMES, theme) ? theme : "auto";
   } catch {
     return "auto";
   }
 }
 
+/** @param {string} theme */
 function storeTheme(theme) {
   try {
     localStorage.setItem(KEY, theme);

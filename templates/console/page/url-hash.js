@@ -6,6 +6,7 @@
 /**
  * Parses a hash: the tab, its filter `q`, the opened row `open`, its `run` and its shown `part`. The
  * filter is empty and the others are null if they are missing.
+ * @param {string} hash
  */
 export function parseHash(hash) {
   const [tab, query = ""] = hash.replace(/^#/, "").split(/\?(.*)/s);
@@ -13,7 +14,10 @@ export function parseHash(hash) {
   return { tab, q: values.get("q") ?? "", open: values.get("open"), run: values.get("run"), part: values.get("part") };
 }
 
-/** Returns the hash of a view. */
+/**
+ * Returns the hash of a view.
+ * @param {{ tab: string, q?: string | null, open?: string | null, run?: string | null, part?: string | null }} view
+ */
 export function formatHash({ tab, q, open, run, part }) {
   const values = new URLSearchParams();
   if (q) values.set("q", q);

@@ -2,23 +2,38 @@
 //
 // Only sends GET requests: state-changing requests are in commands.js.
 
-export const page = document.getElementById("console");
+/** @import { RequestDetail } from "snaxum-events" */
+
+export const page = /** @type {HTMLElement} */ (document.getElementById("console"));
 const base = page.dataset.base;
 
-/** Parses JSON without the keys that Preact would treat as its own (see vendor/README.md). */
+/**
+ * Parses JSON without the keys that Preact would treat as its own (see vendor/README.md).
+ * @param {string} text
+ * @returns {any}
+ */
 export function parseJson(text) {
   return JSON.parse(text, (key, value) => (key.startsWith("__") ? undefined : value));
 }
 
-/** Returns the URL of the event stream, resuming after the last event in `state`. */
+/**
+ * Returns the URL of the event stream, resuming after the last event in `state`.
+ * @param {{ runId: string | null, seq: number }} state
+ */
 export function streamUrl(state) {
-  const resume = state.runId ? { since: state.seq, run: state.runId } : {};
-  const query = new URLSearchParams({ metrics: 1, ...resume });
+  /** @type {Record<string, string>} */
+  const resume = state.runId ? { since: String(state.seq), run: state.runId } : {};
+  const query = new URLSearchParams({ metrics: "1", ...resume });
   // `http:` becomes `ws:` and `https:` becomes `wss:`.
   return `ws${location.protocol.slice(4)}//${location.host}${base}ws?${query}`;
 }
 
-/** Fetches all details of one request. The message of a thrown error is written for the user. */
+/**
+ * Fetches all details of one request. The message of a thrown error is written for the user.
+ * @param {string} id
+ * @param {AbortSignal} [signal]
+ * @returns {Promise<RequestDetail>}
+ */
 export async function fetchRequest(id, signal) {
   const response = await fetch(`${base}api/requests/${encodeURIComponent(id)}`, { signal });
   if (response.status === 404) throw new Error("the server stores only its newest requests and has dropped this one");
@@ -26,7 +41,11 @@ export async function fetchRequest(id, signal) {
   return parseJson(await response.text());
 }
 
-/** Fetches any other path of the API. The message of a thrown error is written for the user. */
+/**
+ * Fetches any other path of the API. The message of a thrown error is written for the user.
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ */
 export async function fetchJson(path, signal) {
   const response = await fetch(`${base}api/${path}`, { signal, cache: "no-store" });
   const text = await response.text();
@@ -44,7 +63,10 @@ export async function isSignedOut() {
   }
 }
 
-/** Returns the URL of a path of the user's app, or null if it would lead to another host. */
+/**
+ * Returns the URL of a path of the user's app, or null if it would lead to another host.
+ * @param {string} path
+ */
 export function appUrl(path) {
   try {
     const url = new URL(path, location.origin);

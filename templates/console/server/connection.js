@@ -3,6 +3,8 @@
 // Owns when to connect, wait and ping. Interprets no message but `hello` and `bye`, and sends none but
 // `ping`, which checks whether the server responds.
 
+/** @import { Message } from "snaxum-events" */
+
 import { isSignedOut, parseJson, streamUrl } from "./api.js";
 
 const FIRST_DELAY_MS = 250;
@@ -10,6 +12,7 @@ const MAX_DELAY_MS = 5000;
 const JITTER = 0.2;
 const PING_INTERVAL_MS = 15000;
 
+/** @type {Record<string, string>} */
 const CLOSE_REASONS = {
   shutdown: "the server stopped",
   limit: "too many consoles are open; close one",
@@ -21,17 +24,23 @@ const TOO_SLOW = 1013;
  * Connects and stays connected.
  * `getState` returns the state to resume from, `onMessage` receives each message, and `onStatus`
  * "connecting", "live", "reconnecting" or "signed out", with a detail.
+ * @param {{
+ *   getState: () => { runId: string | null, seq: number },
+ *   onMessage: (message: Message) => void,
+ *   onStatus: (status: string, detail?: string) => void,
+ * }} page
  */
 export function connect({ getState, onMessage, onStatus }) {
+  /** @type {WebSocket | null} */
   let socket = null;
   let delay = FIRST_DELAY_MS;
-  let timer = null;
+  /** @type {number | undefined} */
+  let timer;
   let closeReason = "";
   let receivedSincePing = true;
 
   function open() {
     clearTimeout(timer);
-    timer = null;
     closeReason = "";
     let receivedHello = false;
     receivedSincePing = true;
@@ -66,7 +75,6 @@ export function connect({ getState, onMessage, onStatus }) {
   function scheduleReconnect() {
     const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
     timer = setTimeout(() => {
-      timer = null;
       if (!document.hidden) open();
     }, delay * jitter);
     delay = Math.min(delay * 2, MAX_DELAY_MS);

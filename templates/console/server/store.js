@@ -3,12 +3,40 @@
 // Pure functions over plain data: never touches the page, the network or the clock.
 // Every list has a bound, so the memory of a console that stays open for days is bounded.
 
+/** @import { Message, Metrics, Pin, Reload, RouteInfo, ServerStatus, Traceback, WebSocketMessage } from "snaxum-events" */
+/** @import { ListedRequest } from "../types.js" */
+
 // More than the server stores: this page collects the requests that it has received.
 const MAX_REQUESTS = 10_000;
 const MAX_RELOADS = 100;
 const MAX_MESSAGES = 2000;
 
-/** The state before the first message. Lists are newest first, as the server sends them. */
+/**
+ * Lists are newest first, as the server sends them.
+ * @typedef {{
+ *   runId: string | null,
+ *   seq: number,
+ *   awaitsSnapshot: boolean,
+ *   python: string | null,
+ *   status: ServerStatus | null,
+ *   routes: RouteInfo[],
+ *   requests: ListedRequest[],
+ *   reloads: Reload[],
+ *   messages: WebSocketMessage[],
+ *   pins: Pin[],
+ *   pinResults: Record<string, { passing: number, failing: number }>,
+ *   lastFailure: Traceback | null,
+ *   metrics: Metrics | null,
+ *   workerEvents: number,
+ *   reloading: string[] | null,
+ *   droppedEvents: number,
+ * }} State
+ */
+
+/**
+ * The state before the first message.
+ * @type {State}
+ */
 export const initialState = {
   runId: null,
   seq: 0,
@@ -35,6 +63,7 @@ export const initialState = {
   droppedEvents: 0,
 };
 
+/** @type {{ [Type in Message["type"]]?: (state: State, message: Message & { type: Type }) => Partial<State> }} */
 const reducers = {
   hello(state, { run_id, python }) {
     if (run_id === state.runId) return { python };
@@ -58,7 +87,7 @@ const reducers = {
       messages: state.awaitsSnapshot ? [] : state.messages,
       pins: message.pins ?? [],
       pinResults: state.awaitsSnapshot ? {} : state.pinResults,
-      lastFailure: message.last_failure,
+      lastFailure: message.last_failure ?? null,
     };
   },
 
@@ -92,12 +121,20 @@ const reducers = {
   dropped: (state, { count }) => ({ droppedEvents: state.droppedEvents + count }),
 };
 
+/**
+ * @param {ListedRequest[]} received
+ * @param {ListedRequest[]} stored
+ */
 function mergeRequests(received, stored) {
   const ids = new Set(received.map(({ id }) => id));
   return [...received, ...stored.filter(({ id }) => !ids.has(id))].slice(0, MAX_REQUESTS);
 }
 
-/** Counts the results of the pinned requests that were replayed since `before`, by generation. */
+/**
+ * Counts the results of the pinned requests that were replayed since `before`, by generation.
+ * @param {Pin[]} before
+ * @param {Pin[]} pins
+ */
 function countPinResults(before, pins) {
   const replays = new Map(before.map((pin) => [pin.id, pin.replays]));
   const replayed = pins.filter((pin) => pin.replays > (replays.get(pin.id) ?? pin.replays));
@@ -107,11 +144,17 @@ function countPinResults(before, pins) {
   return { [generation]: { passing, failing: replayed.length - passing } };
 }
 
+/** @param {State["pinResults"]} results */
 function newest(results) {
   // Integer keys of an object are in ascending order.
   return Object.fromEntries(Object.entries(results).slice(-MAX_RELOADS));
 }
 
+/**
+ * @param {State} state
+ * @param {{ reload: Reload, status: ServerStatus }} message
+ * @returns {Partial<State>}
+ */
 function reloadEnded(state, { reload, status }) {
   return {
     reloading: null,
@@ -124,24 +167,35 @@ function reloadEnded(state, { reload, status }) {
 // After a reconnect the server may repeat events of these types, which must be applied once.
 const APPLIED_ONCE = new Set(["request.end", "websocket.message", "websocket.close", "reload.start", "reload.ok", "reload.fail", "routes"]);
 
-/** Returns the state after `message`; the same object if the message changes nothing. */
+/**
+ * Returns the state after `message`; the same object if the message changes nothing.
+ * @param {State} state
+ * @param {Message} message
+ * @returns {State}
+ */
 export function reduce(state, message) {
   // A newer server may send types that this page does not support.
   if (!Object.hasOwn(reducers, message.type)) return state;
-  if (message.type === "hello" || message.type === "snapshot") {
-    return { ...state, ...reducers[message.type](state, message) };
-  }
+  // The table guarantees that each reducer gets messages of its own type.
+  const change = /** @type {(state: State, message: Message) => Partial<State>} */ (reducers[message.type]);
+  if (message.type === "hello" || message.type === "snapshot") return { ...state, ...change(state, message) };
   if (state.awaitsSnapshot) return state;
   if (APPLIED_ONCE.has(message.type) && message.seq <= state.seq) return state;
-  return { ...state, ...reducers[message.type](state, message), seq: Math.max(state.seq, message.seq ?? 0) };
+  return { ...state, ...change(state, message), seq: Math.max(state.seq, message.seq ?? 0) };
 }
 
-/** Returns the newest reload that took effect, or undefined. */
+/**
+ * Returns the newest reload that took effect, or undefined.
+ * @param {State} state
+ */
 export function lastSuccessfulReload(state) {
   return state.reloads.find((reload) => reload.outcome === "ok");
 }
 
-/** Returns the failed reload because of which the newest save is not served, or null. */
+/**
+ * Returns the failed reload because of which the newest save is not served, or null.
+ * @param {State} state
+ */
 export function currentFailure(state) {
   if (state.status?.state !== "failing") return null;
   const last = state.status.last_reload;

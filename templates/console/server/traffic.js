@@ -3,16 +3,27 @@
 // Counts requests in one bucket per second. If this page missed requests, the server's metrics correct
 // the count. Knows nothing of a request but its time and duration.
 
+/** @import { State } from "./store.js" */
+
 const SECONDS = 60;
 // A second with more requests is sampled from its first ones.
 const MAX_DURATIONS_PER_SECOND = 256;
 
+/** @typedef {{ p50_ms: number | null, p95_ms: number | null, p99_ms: number | null }} Percentiles */
+/** @typedef {{ count: number } & Percentiles} Second */
+/** @typedef {{ perSecond: number, seconds: Second[] } & Second} Measured */
+
 export class Traffic {
+  /** @type {Map<number, { count: number, durations: number[], measured?: Second }>} */
   #buckets = new Map();
   // Whether this page has missed requests since the last metrics.
   #hasMissed = false;
 
-  /** Adds the requests that are in `state` and were not in `before`. */
+  /**
+   * Adds the requests that are in `state` and were not in `before`.
+   * @param {State} before
+   * @param {State} state
+   */
   update(before, state) {
     if (state.runId !== before.runId) this.#buckets.clear();
     if (state.droppedEvents > before.droppedEvents) this.#hasMissed = true;
@@ -25,6 +36,7 @@ export class Traffic {
     }
   }
 
+  /** @param {{ time_ms: number, total_ms: number }} request */
   #add({ time_ms, total_ms }) {
     const second = Math.floor(time_ms / 1000);
     if (second <= currentSecond() - SECONDS) return;
@@ -33,6 +45,7 @@ export class Traffic {
     if (bucket.durations.length < MAX_DURATIONS_PER_SECOND) bucket.durations.push(total_ms);
   }
 
+  /** @param {{ requests_per_s: number }} metrics */
   #correctCount({ requests_per_s }) {
     if (!this.#hasMissed) return;
     this.#hasMissed = false;
@@ -40,6 +53,7 @@ export class Traffic {
     bucket.count = Math.max(bucket.count, Math.round(requests_per_s));
   }
 
+  /** @param {number} second */
   #bucket(second) {
     let bucket = this.#buckets.get(second);
     if (!bucket) {
@@ -52,9 +66,11 @@ export class Traffic {
   /**
    * Returns the number of requests in the last minute and the percentiles of their durations; `seconds`
    * has the same for each of its seconds, oldest first.
+   * @returns {Measured}
    */
   measure() {
     this.#dropOld();
+    /** @type {number[]} */
     const durations = [];
     let count = 0;
     for (const bucket of this.#buckets.values()) {
@@ -64,6 +80,7 @@ export class Traffic {
     return { count, perSecond: count / SECONDS, ...percentiles(durations), seconds: this.#seconds() };
   }
 
+  /** @returns {Second[]} */
   #seconds() {
     const newest = currentSecond();
     return Array.from({ length: SECONDS }, (_, index) => {
@@ -85,9 +102,13 @@ export class Traffic {
   }
 }
 
+/**
+ * @param {number[]} durations
+ * @returns {Percentiles}
+ */
 function percentiles(durations) {
   const sorted = Float64Array.from(durations).sort();
-  const percentile = (share) => (sorted.length ? sorted[Math.ceil(sorted.length * share) - 1] : null);
+  const percentile = (/** @type {number} */ share) => (sorted.length ? sorted[Math.ceil(sorted.length * share) - 1] : null);
   return { p50_ms: percentile(0.5), p95_ms: percentile(0.95), p99_ms: percentile(0.99) };
 }
 

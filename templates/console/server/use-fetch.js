@@ -10,15 +10,19 @@ import { fetchJson } from "./api.js";
  * when `version` changes, and every `interval_ms` if that is given, but not while the page is hidden.
  * When `refresh` changes it fetches once more, after a fetch that is running, and shows the old data
  * until then.
+ * @param {string} path
+ * @param {{ version?: unknown, interval_ms?: number, refresh?: unknown }} [options]
+ * @returns {{ data: any, problem: string | null }}
  */
 export function useFetch(path, { version, interval_ms, refresh } = {}) {
-  const [result, setResult] = useState({});
-  const loader = useRef(null);
+  const [result, setResult] = useState(/** @type {{ key?: string, data?: any, problem?: string }} */ ({}));
+  const loader = useRef(/** @type {any} */ (null));
   const key = `${path} ${version}`;
 
   useEffect(() => {
     const controller = new AbortController();
-    let timer = null;
+    /** @type {number | undefined} */
+    let timer;
     let isFetching = false;
     let mustRefetch = false;
     async function load() {
@@ -34,7 +38,7 @@ export function useFetch(path, { version, interval_ms, refresh } = {}) {
           setResult({ key, data });
         } catch (error) {
           if (controller.signal.aborted) return;
-          setResult((before) => ({ key, data: before.key === key ? before.data : null, problem: error.message }));
+          setResult((before) => ({ key, data: before.key === key ? before.data : null, problem: String(/** @type {Error} */ (error).message) }));
         }
       }
       if (controller.signal.aborted) return;
