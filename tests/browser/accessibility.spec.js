@@ -47,7 +47,7 @@ test("axe finds no violation in any tab or open row", async ({ page, world }) =>
 
   for (const address of ["/items?a=1", "/items/0", "/items/9", "/nowhere"]) await world.get(address);
   world.edit("shop.py", SHOP.replace('"/items/<int:id>"', '"/things/<int:id>"'));
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
   world.edit("shop.py", SHOP.replace('["tea"]}', '["tea"}'));
   await expect(page.getByTestId("banner")).toBeVisible();
   for (const [tab, row] of Object.entries(TABS)) {
@@ -101,7 +101,7 @@ test("at 200 % zoom and on a narrow screen the page fits the width and details a
 test("changes are announced at most once in two seconds, and the last one always is", async ({ page, world }) => {
   await world.open(page);
   const region = page.getByTestId("live-region");
-  await expect(region).toContainText("G1 ok");
+  await expect(region).toContainText("version 1 live");
   await region.evaluate((region) => {
     window.announced = [];
     new MutationObserver(() => window.announced.push([performance.now(), region.textContent])).observe(region, { childList: true, characterData: true, subtree: true });
@@ -111,7 +111,7 @@ test("changes are announced at most once in two seconds, and the last one always
     world.edit("shop.py", text);
     await expect(page.getByTestId("banner")).toHaveCount(text === broken ? 1 : 0);
   }
-  await expect(region).toContainText("serving G2, newest save does not load");
+  await expect(region).toContainText("version 2 live, the newest save is not");
   await expect(region).toContainText("SyntaxError in python/shop.py, line 7");
   await expect(region, "is cleared").toHaveText("");
   const announced = await page.evaluate(() => window.announced);

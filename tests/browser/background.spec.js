@@ -42,7 +42,7 @@ test("a function after a response is shown while it runs, and then below its req
   await page.keyboard.press("5");
   const running = page.getByTestId("background");
   await expect(running).toContainText("2 background functions");
-  await expect(running.getByRole("row").filter({ hasText: "write_report" })).toContainText("G1");
+  await expect(running.getByRole("row").filter({ hasText: "write_report" }).locator(".c-outcome")).toHaveText("1");
 
   await world.get("/release");
   await expect(running).toHaveCount(0);

@@ -28,7 +28,7 @@ test("the printed link opens the console and leaves no token in the address", as
 
   expect(page.url()).toBe(`${world.app}__snaxum/`);
   expect(await page.content()).not.toContain(new URL(world.console).searchParams.get("t"));
-  await expect(page.getByTestId("state")).toContainText("G1 ok");
+  await expect(page.getByTestId("state")).toContainText("version 1 live");
   expect(errors).toEqual([]);
 });
 
@@ -44,13 +44,13 @@ test("the header shows that reloading is paused", async ({ page, world, errors }
 test("buttons pause reloading, resume it, and reload now", async ({ page, world, errors }) => {
   await world.open(page);
   await page.getByRole("button", { name: "Reload now" }).click();
-  await expect(page.getByTestId("reload-result")).toHaveText("nothing to reload; G1 is still serving");
+  await expect(page.getByTestId("reload-result")).toHaveText("nothing was saved since; version 1 is still live");
 
   await page.getByRole("button", { name: "Pause reloading" }).click();
   await expect(page.getByTestId("paused")).toBeVisible();
   world.edit("app.py", HELLO.replace("v1", "v2"));
   await page.getByRole("button", { name: "Reload now" }).click();
-  await expect(page.getByTestId("reload-result")).toHaveText(/^live as G2 after \d/);
+  await expect(page.getByTestId("reload-result")).toHaveText(/^live as version 2 in \d/);
   expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
 
   await page.getByRole("button", { name: "Resume reloading" }).click();
@@ -65,17 +65,17 @@ test("a request, a reload, a broken save and its fix appear without reloading th
   await expect(page.getByTestId("request-row").first()).toContainText("/hello");
 
   world.edit("app.py", HELLO.replace("v1", "v2"));
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
   expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
 
   world.edit("app.py", "def oops(:\n");
   await expect(page.getByTestId("banner")).toContainText("SyntaxError");
   await expect(page.getByTestId("banner")).toContainText("python/app.py:1");
-  await expect(page.getByTestId("state")).toContainText("serving G2");
+  await expect(page.getByTestId("state")).toContainText("version 2 live, the newest save is not");
   expect(await (await world.get("/hello")).json()).toEqual({ message: "v2" });
 
   world.edit("app.py", `${HELLO.replace("v1", "v3")}\nprint("v3 loads")\n`);
-  await expect(page.getByTestId("state")).toContainText("G3 ok");
+  await expect(page.getByTestId("state")).toContainText("version 3 live");
   await expect(page.getByTestId("banner")).toHaveCount(0);
   await page.getByTestId("tab-reloads").click();
   await expect(page.getByTestId("reload-row")).toHaveCount(4);
@@ -148,7 +148,7 @@ test("a failing request can be copied as a command and as a report with secrets 
   const copied = () => page.evaluate(() => navigator.clipboard.readText());
   world.edit("app.py", HELLO.replace("items = []", 'items = []\n    print("about to ``` fail")'));
   await world.open(page);
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
   await world.get("/boom?token=abc&plain=1", { "x-note": "it's" });
   await page.getByTestId("request-row").first().click();
   await page.getByRole("tab", { name: "Logs" }).click();
@@ -248,7 +248,7 @@ test("markup in a path, an exception and a docstring is shown as text", async ({
     `from snaxum import route\n\n@route("/evil/<path:rest>")\ndef evil(request):\n    """${evil}"""\n    raise ValueError(${JSON.stringify(evil)})\n`,
   );
   await world.open(page);
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
 
   await world.get(`/evil/${encodeURIComponent(evil)}`);
   await expect(page.getByTestId("request-row").first()).toContainText("<img src=x");

@@ -47,7 +47,7 @@ test("a pinned failure is replayed after a save, and passes once the code is fix
 test("a request is replayed unchanged and with another body", async ({ page, context, world }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   world.edit("app.py", APP.replace("count = 0", "count = 4"));
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
   await fetch(new URL("/share", world.app), { method: "POST", body: "<b>first</b>" });
   await page.getByTestId("request-row").first().click();
   await page.getByRole("tab", { name: "Request" }).click();

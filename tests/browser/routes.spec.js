@@ -43,7 +43,7 @@ test("a route shows its docstring, and its source as loaded while the file is br
   await expect(details).toContainText("One order.");
   await expect(details.getByTestId("route-source")).toContainText("def order(request: Request) -> Response:");
   await expect(details.getByTestId("route-source")).toContainText("status=201");
-  await expect(details).toContainText("as loaded in G1");
+  await expect(details).toContainText("as loaded in version 1");
   expect(errors).toEqual([]);
 });
 

@@ -37,6 +37,7 @@ spec_files! {
     routes,
     tracebacks,
     websockets,
+    words,
     workers,
 }
 

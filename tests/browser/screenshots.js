@@ -70,7 +70,7 @@ async function main(target) {
     await shows("connection", "live");
     for (const address of ["/items", "/items/1", "/items/2?token=abc", "/items/9", "/average", "/cart", "/stock"]) await world.get(address);
     world.edit("shop.py", SHOP.replace('@route("/average")', '@route("/mean")'));
-    await shows("state", "G2 ok");
+    await shows("state", "version 2 live");
     await world.get("/mean");
     world.edit("shop.py", SHOP.replace('return {"items"', 'return {"items'));
     await page.getByTestId("banner").waitFor();

@@ -67,7 +67,7 @@ test("a frame shows that its file has changed since, unless the change was undon
   await expect(page.getByTestId("source-changed")).toHaveCount(0);
 
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 4'));
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
   await expect(frame("stock.py").getByTestId("source-changed")).toBeVisible();
 });
 
@@ -87,7 +87,7 @@ test("a failure can be pinned, replayed and opened from the Errors tab", async (
 
 test("a reload shows why each module ran again", async ({ page, world }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 4'));
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
   await page.keyboard.press("4");
   await page.getByTestId("reload-row").first().click();
   await page.getByRole("button", { name: "Why these modules?" }).click();
@@ -99,7 +99,7 @@ test("a reload shows why each module ran again", async ({ page, world }) => {
 
 test("an open reload preserves its state and focus when another reload is added", async ({ page, world }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 3'));
-  await expect(page.getByTestId("state")).toContainText("G2 ok");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
   await page.keyboard.press("4");
   await page.getByTestId("reload-row").first().click();
   const why = page.getByRole("button", { name: "Why these modules?" });

@@ -49,6 +49,14 @@ export function duration(seconds) {
 }
 
 /**
+ * "version 7" of the user's code: what the server calls generation 7.
+ * @param {number | null | undefined} generation
+ */
+export function version(generation) {
+  return `version ${generation ?? "–"}`;
+}
+
+/**
  * "1 route", "12 routes".
  * @param {number} number
  * @param {string} word

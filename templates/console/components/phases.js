@@ -7,21 +7,26 @@ import { milliseconds, visible } from "./format.js";
 
 /** @typedef {Record<string, number | undefined>} Phases */
 
-/** @type {Record<string, string>} */
+/**
+ * The phases by their name in events and headers. Rows and legends show the label.
+ * @typedef {Record<string, { label: string, meaning: string }>} PhaseNames
+ */
+
+/** @type {PhaseNames} */
 export const REQUEST_PHASES = {
-  read: "receiving the body",
-  queue: "waiting for a Python thread or the event loop",
-  gil: "waiting for the interpreter lock (GIL)",
-  py: "running the handler",
-  convert: "turning the result into a response",
-  send: "writing the response to the connection",
+  read: { label: "reading", meaning: "receiving the body" },
+  queue: { label: "thread", meaning: "waiting for a Python thread or the event loop" },
+  gil: { label: "Python lock", meaning: "waiting for the interpreter lock (GIL)" },
+  py: { label: "your code", meaning: "running the handler" },
+  convert: { label: "encoding", meaning: "turning the result into a response" },
+  send: { label: "sending", meaning: "writing the response to the connection" },
 };
-/** @type {Record<string, string>} */
+/** @type {PhaseNames} */
 export const RELOAD_PHASES = {
-  settle: "waiting until the save was complete",
-  compile: "compiling the changed files",
-  stage: "running the modules, not yet served",
-  commit: "switching to the new code",
+  settle: { label: "saving", meaning: "waiting until the save was complete" },
+  compile: { label: "compiling", meaning: "compiling the changed files" },
+  stage: { label: "your modules", meaning: "running the modules, not yet live" },
+  commit: { label: "going live", meaning: "switching to the new code" },
 };
 
 const MIN_BAR_MS = 0.1;
@@ -46,11 +51,16 @@ function colorClass(name) {
   return Object.hasOwn(REQUEST_PHASES, name) || Object.hasOwn(RELOAD_PHASES, name) ? `phase-${name}` : "phase-other";
 }
 
+/** @param {string} name */
+function labelOf(name) {
+  return (REQUEST_PHASES[name] ?? RELOAD_PHASES[name])?.label ?? visible(name);
+}
+
 /** @param {{ phases: Phases, total_ms: number }} props */
 export function PhaseBar({ phases, total_ms }) {
   const parts = measured(phases);
   const sum = parts.reduce((total, [, ms]) => total + ms, 0) || 1;
-  const text = parts.map(([name, ms]) => `${visible(name)} ${milliseconds(ms)}`).join(" · ") || "no phases measured";
+  const text = parts.map(([name, ms]) => `${labelOf(name)} ${milliseconds(ms)}`).join(" · ") || "no phases measured";
   return html`
     <span class="bar" role="img" aria-label=${text} title=${text} style=${{ width: `${barLength(total_ms) * 100}%` }}>
       ${parts
@@ -60,18 +70,18 @@ export function PhaseBar({ phases, total_ms }) {
   `;
 }
 
-/** @param {{ phases: Record<string, string> }} props */
+/** @param {{ phases: PhaseNames }} props */
 export function PhaseLegend({ phases }) {
   return html`
     <ul class="legend" aria-label="Phases of the bars; their length is logarithmic">
       ${Object.entries(phases).map(
-        ([name, meaning]) => html`<li title=${meaning}><i class=${`swatch ${colorClass(name)}`} />${name}</li>`,
+        ([name, { label, meaning }]) => html`<li title=${meaning}><i class=${`swatch ${colorClass(name)}`} />${label}</li>`,
       )}
     </ul>
   `;
 }
 
-/** @param {{ phases: Phases, total_ms: number, meanings: Record<string, string> }} props */
+/** @param {{ phases: Phases, total_ms: number, meanings: PhaseNames }} props */
 export function PhaseTable({ phases, total_ms, meanings }) {
   const parts = measured(phases);
   return html`
@@ -81,9 +91,9 @@ export function PhaseTable({ phases, total_ms, meanings }) {
         ${parts.map(
           ([name, ms]) => html`
             <tr>
-              <th scope="row"><i class=${`swatch ${colorClass(name)}`} />${visible(name)}</th>
+              <th scope="row"><abbr title=${`${visible(name)} in events and headers`}><i class=${`swatch ${colorClass(name)}`} />${labelOf(name)}</abbr></th>
               <td class="number">${milliseconds(ms)}</td>
-              <td class="dim">${meanings[name] ?? ""}</td>
+              <td class="dim">${meanings[name]?.meaning}</td>
             </tr>
           `,
         )}

@@ -5,7 +5,7 @@
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { changedSince, changedSinceReload, failures, reloadKey } from "./failures.js";
 import { textMatcher } from "../components/filter.js";
-import { timeOfDay, visible } from "../components/format.js";
+import { timeOfDay, version, visible } from "../components/format.js";
 import { Replay } from "../requests/replay.js";
 import { useRequest } from "../server/request-cache.js";
 import { Actions } from "../requests/request-details.js";
@@ -49,7 +49,7 @@ export function Errors({ state, filter, selected, select }) {
                   <td class="c-time dim">${timeOfDay(failure.time_ms)}</td>
                   <td>
                     <b class="bad">${visible(failure.type)}</b> ${visible(failure.message)}<br />
-                    <span class="dim">${visible(failure.about)}${failure.requestId !== undefined && generations(failure)}</span>
+                    <span class="dim">${visible(failure.about)}${failure.requestId !== undefined && versions(failure)}</span>
                     ${current && failure.key === reloadKey(current) && html` <b class="warn">▲ not fixed yet</b>`}
                   </td>
                   <td class="c-count number">${failure.count}</td>
@@ -69,9 +69,9 @@ export function Errors({ state, filter, selected, select }) {
   `;
 }
 
-function generations({ firstGeneration: first, lastGeneration: last }) {
+function versions({ firstGeneration: first, lastGeneration: last }) {
   if (last == null) return "";
-  return first === last || first == null ? ` · G${last}` : ` · G${first} to G${last}`;
+  return first === last || first == null ? ` · ${version(last)}` : ` · versions ${first} to ${last}`;
 }
 
 function ReloadTraceback({ reloads, failure, traceback }) {

@@ -10,9 +10,10 @@ import { CurrentLoad } from "../components/current-load.js";
 import { Errors } from "../errors/errors.js";
 import { failures, reloadKey } from "../errors/failures.js";
 import { FilterBox } from "../components/filter.js";
-import { duration, milliseconds, rate, visible } from "../components/format.js";
+import { duration, milliseconds, rate, version, visible } from "../components/format.js";
 import { LiveRegion, useAnnouncement } from "./live-region.js";
 import { ReloadControls } from "../reloads/reload-controls.js";
+import { outcomeText } from "../reloads/outcome.js";
 import { Reloads } from "../reloads/reloads.js";
 import { Requests } from "../requests/requests.js";
 import { Routes } from "../routes/routes.js";
@@ -159,9 +160,9 @@ function viewFromUrl({ filters, lastChosen }) {
 function describeHealth(status) {
   if (!status) return { glyph: "○", short: "waiting", text: "waiting for the server", className: "dim" };
   const { generation } = status;
-  if (!generation) return { glyph: "✖", short: "not serving", text: "not serving: no code has loaded", className: "bad" };
-  if (status.state === "ok") return { glyph: "●", short: `G${generation} ok`, text: `G${generation} ok`, className: "good" };
-  return { glyph: "▲", short: `serving G${generation}`, text: `serving G${generation}, newest save does not load`, className: "warn" };
+  if (!generation) return { glyph: "✖", short: "not live", text: "nothing is live: no code has loaded", className: "bad" };
+  if (status.state === "ok") return { glyph: "●", short: `${version(generation)} live`, text: `${version(generation)} live`, className: "good" };
+  return { glyph: "▲", short: "save not live", text: `${version(generation)} live, the newest save is not`, className: "warn" };
 }
 
 function TrafficSummary({ metrics, traffic }) {
@@ -200,7 +201,7 @@ function Banner({ state, show }) {
   const { generation } = state.status;
   const traceback = reload?.traceback;
   const frame = failingFrame(traceback);
-  const text = reload ? visible(reload.summary) : describeHealth(state.status).text;
+  const text = reload ? outcomeText(reload) : describeHealth(state.status).text;
   return html`
     <section class=${generation ? "banner" : "banner critical"} aria-label="Failed reload" data-testid="banner">
       <p>

@@ -3,7 +3,7 @@
 // Uses the current imports, which may differ from those at an older reload. Never decides what runs.
 
 import { html } from "../vendor/preact-htm.js";
-import { visible } from "../components/format.js";
+import { version, visible } from "../components/format.js";
 import { useFetch } from "../server/use-fetch.js";
 
 /** The import path of each module of a reload. */
@@ -15,7 +15,7 @@ export function ImportPaths({ reload, generation }) {
     <ul class="import-paths" data-testid="import-paths">
       ${reload.modules.map(({ name }) => html`<li key=${name}><${ImportPath} name=${name} path=${importPathTo(name, reload.files, modules)} reason=${reload.reason} /></li>`)}
     </ul>
-    ${generation !== reload.generation && html`<p class="dim">According to the imports of G${generation}, the current generation.</p>`}
+    ${generation !== reload.generation && html`<p class="dim">According to the imports of ${version(generation)}, which is live.</p>`}
   `;
 }
 

@@ -4,9 +4,15 @@
 
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { pause, reload, resume } from "../server/commands.js";
-import { visible } from "../components/format.js";
+import { version, visible } from "../components/format.js";
+import { outcomeText } from "./outcome.js";
 
 const RESULT_SHOWN_MS = 5000;
+
+function commandText({ reload, restart, status }) {
+  if (restart) return restart.accepted ? "a new process takes over" : `no new process: ${restart.refusal}`;
+  return reload ? outcomeText(reload) : `nothing was saved since; ${version(status.generation)} is still live`;
+}
 
 export function ReloadControls({ status }) {
   const [result, setResult] = useState("");
@@ -35,7 +41,7 @@ export function ReloadControls({ status }) {
       onClick=${() => run(status.paused ? resume : pause, () => "")}>
       <span aria-hidden="true">${status.paused ? "▶" : "‖"}</span><span class="visually-hidden">${status.paused ? "Resume reloading" : "Pause reloading"}</span>
     </button>
-    <button type="button" class="quiet" title="Reload now: apply all saved changes" onClick=${() => run(reload, ({ summary }) => summary)}>
+    <button type="button" class="quiet" title="Reload now: apply all saved changes" onClick=${() => run(reload, commandText)}>
       <span aria-hidden="true">⟲</span><span class="visually-hidden">Reload now</span>
     </button>
   `;

@@ -6,8 +6,9 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { ContractList, ContractSummary } from "./contract.js";
 import { changedSinceReload } from "../errors/failures.js";
 import { textMatcher } from "../components/filter.js";
-import { milliseconds, timeOfDay, visible } from "../components/format.js";
+import { milliseconds, timeOfDay, version, visible } from "../components/format.js";
 import { ImportPaths } from "./import-path.js";
+import { outcomeText } from "./outcome.js";
 import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "../components/phases.js";
 import { Logs } from "../requests/request-parts.js";
 import { MARKERS } from "../routes/routes.js";
@@ -17,9 +18,9 @@ import { Traceback } from "../errors/traceback.js";
 import { useFetch } from "../server/use-fetch.js";
 
 const OUTCOMES = {
-  ok: { glyph: "✔", className: "good" },
-  failed: { glyph: "✖", className: "bad" },
-  noop: { glyph: "=", className: "dim" },
+  ok: { glyph: "✔", word: "live", className: "good" },
+  failed: { glyph: "✖", word: "not live", className: "bad" },
+  noop: { glyph: "=", word: "no change", className: "dim" },
 };
 
 const STRATEGIES = {
@@ -36,7 +37,7 @@ export function Reloads({ state, filter }) {
   useEffect(() => setOpened(new Set()), [state.runId]);
   const matches = textMatcher(filter);
   const reloads = state.reloads.filter(({ generation, outcome, cause, files, traceback }) =>
-    matches(`G${generation}`, outcome, cause, ...files, traceback?.type ?? "", traceback?.message ?? ""),
+    matches(version(generation), OUTCOMES[outcome]?.word, cause, ...files, traceback?.type ?? "", traceback?.message ?? ""),
   );
 
   if (!state.reloads.length) {
@@ -56,7 +57,7 @@ export function Reloads({ state, filter }) {
           <tr>
             <th scope="col" class="c-time">Time</th>
             <th scope="col" class="c-outcome">Outcome</th>
-            <th scope="col" class="c-serving"><abbr title="generation that is served after the reload">G</abbr></th>
+            <th scope="col" class="c-serving"><abbr title="version of your code that is live after the reload">Version</abbr></th>
             <th scope="col" class="c-total number">Total</th>
             <th scope="col" class="c-bar">Phases</th>
             <th scope="col" class="c-files">Files</th>
@@ -78,14 +79,14 @@ export function Reloads({ state, filter }) {
 
 function ReloadRow({ reload, pinResults, isFirst, isOpen, toggle }) {
   const { time_ms, outcome, generation, total_ms, phases, files, cause, traceback } = reload;
-  const { glyph, className } = OUTCOMES[outcome] ?? { glyph: "?", className: "dim" };
+  const { glyph, word, className } = OUTCOMES[outcome] ?? { glyph: "?", word: outcome, className: "dim" };
   return html`
     <tr data-row data-testid="reload-row" tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
       <td class="c-time dim">${timeOfDay(time_ms)}</td>
       <td class="c-outcome">
-        <button type="button" class=${`expander ${className}`} tabindex="-1" aria-expanded=${isOpen}>${glyph} ${visible(outcome)}</button>
+        <button type="button" class=${`expander ${className}`} tabindex="-1" aria-expanded=${isOpen}>${glyph} ${visible(word)}</button>
       </td>
-      <td class="c-serving">${outcome === "ok" ? `G${generation}` : html`<span class="dim">${generation ? `still G${generation}` : "none"}</span>`}</td>
+      <td class="c-serving">${outcome === "ok" ? generation : html`<span class="dim">${generation ? `still ${generation}` : "none"}</span>`}</td>
       <td class="c-total number">${milliseconds(total_ms)}</td>
       <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
       <td class="c-files" title=${files.map(visible).join("\n")}>${filesText(files, cause)}</td>
@@ -103,8 +104,9 @@ function filesText(files, cause) {
   return `${visible(files[0])}${files.length > 1 ? ` +${files.length - 1} more` : ""}`;
 }
 
-function diffText({ diff, cause, outcome, summary }) {
-  if (outcome === "noop") return html`<span class="dim">${visible(summary)}</span>`;
+function diffText(reload) {
+  const { diff, cause, outcome } = reload;
+  if (outcome === "noop") return html`<span class="dim">${outcomeText(reload)}</span>`;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   if (!kinds.length) return html`<span class="dim">same routes</span>`;
   if (cause === "start") return html`<span class="dim">${diff.added.length} routes</span>`;
@@ -123,11 +125,11 @@ function ReloadDetails({ reload, state }) {
   const [showsImports, setShowsImports] = useState(false);
   const { data: lines } = useFetch("logs", { version: `${state.runId} ${reload.id}` });
   const logs = (lines ?? []).filter((line) => line.reload === reload.id).reverse();
-  const { summary, cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback, contract } = reload;
+  const { cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback, contract } = reload;
   const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
   return html`
     <div class="expanded-content">
-      <p data-testid="reload-summary">${visible(summary)}</p>
+      <p data-testid="reload-summary">${outcomeText(reload)}</p>
       ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, reload)} />`}
       <div class="columns">
         <section>

@@ -4,7 +4,7 @@
 
 import { html, useState } from "../vendor/preact-htm.js";
 import { pin, replay, unpin } from "../server/commands.js";
-import { visible } from "../components/format.js";
+import { version, visible } from "../components/format.js";
 
 const FIRST_FAILURE = 400;
 
@@ -103,7 +103,7 @@ export function Pins({ pins, select }) {
           <li key=${id}>
             <b class=${state === "passing" ? "good" : "bad"}>⚑ ${state}</b>
             <button type="button" class="link" onClick=${() => select(last ?? id)}>${visible(method)} ${visible(path)}</button>
-            <span class="dim">${status} in G${generation ?? "–"}${replays > 0 && `, replayed ${replays}×`}</span>
+            <span class="dim">${status} in ${version(generation)}${replays > 0 && `, replayed ${replays}×`}</span>
             <button type="button" class="quiet" title="Unpin" onClick=${() => removePin(id)}><span aria-hidden="true">✕</span><span class="visually-hidden">Unpin ${visible(method)} ${visible(path)}</span></button>
           </li>
         `,

@@ -8,7 +8,7 @@ import { page } from "../server/api.js";
 import { CopyButton } from "../components/copy-button.js";
 import { reveal } from "../server/commands.js";
 import { curlCommand, markdownReport, maskedParts, revealedCommand } from "./export.js";
-import { isClientClosed, statusClass, timeOfDay, visible } from "../components/format.js";
+import { isClientClosed, statusClass, timeOfDay, version, visible } from "../components/format.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "../server/request-cache.js";
 import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
@@ -56,7 +56,7 @@ function Summary({ id, request }) {
   const { time_ms, generation, mode, route, handler, error, traceback, close } = request;
   return html`
     <p class="dim">
-      #${visible(id)} · ${timeOfDay(time_ms)} · G${generation ?? "–"}${mode && ` · ${visible(mode)}`}
+      #${visible(id)} · ${timeOfDay(time_ms)} · ${version(generation)}${mode && ` · ${visible(mode)}`}
     </p>
     <p>
       ${handler

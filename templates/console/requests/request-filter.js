@@ -4,6 +4,8 @@
 // and omitted; the others still apply.
 
 const TIMES = ["total", "read", "queue", "gil", "py", "convert", "send"];
+// The words of the page for them.
+const TIME_NAMES = { reading: "read", thread: "queue", lock: "gil", code: "py", encoding: "convert", sending: "send" };
 const UNITS = { us: 0.001, "µs": 0.001, ms: 1, s: 1000, "": 1 };
 
 /** The fields of `field:value`. `parse` turns a value into a predicate, or returns null if it is invalid. */
@@ -23,10 +25,9 @@ const FIELDS = {
   route: { example: "route:/users/<int:id>", parse: (value) => byGlob(value, ({ route }) => route) },
   handler: { example: "handler:orders.create", parse: (value) => bySubstring(value, ({ handler }) => [handler]) },
   mode: { example: "mode:async", parse: (value) => bySubstring(value, ({ mode }) => [mode]) },
-  gen: {
-    example: "gen:8",
-    parse: (value) => (/^g?\d+$/i.test(value) ? ({ generation }) => generation === Number(value.replace(/^g/i, "")) : null),
-  },
+  version: { example: "version:8", parse: byVersion },
+  // As in the terminal.
+  gen: { example: "gen:8", parse: byVersion },
   id: { example: "id:118", parse: (value) => (value ? ({ id }) => String(id) === value : null) },
   error: {
     example: "error:ZeroDiv",
@@ -43,7 +44,7 @@ export const CHIPS = [
   { term: "status:4xx", label: "4xx" },
   { term: "error:*", label: "exceptions" },
   { term: ">100ms", label: "slow >100 ms" },
-  { term: "queue>50ms", label: "waited >50 ms" },
+  { term: "thread>50ms", label: "waited >50 ms" },
 ];
 
 /** Parses a filter. `matches` is the predicate; `problems` has a message for each invalid term. */
@@ -103,14 +104,19 @@ function splitField(plain) {
 }
 
 function parseTime(term, [, name, sign, orEqual, rest]) {
-  const key = name.toLowerCase() || "total";
-  if (!TIMES.includes(key)) return { problem: `\`${name}\` is not a time; use one of ${TIMES.join(", ")}` };
+  const lower = name.toLowerCase() || "total";
+  const key = Object.hasOwn(TIME_NAMES, lower) ? TIME_NAMES[lower] : lower;
+  if (!TIMES.includes(key)) return { problem: `\`${name}\` is not a time; use one of total, ${Object.keys(TIME_NAMES).join(", ")}` };
   const amount = rest.match(/^(\d+(?:\.\d+)?)(us|µs|ms|s|)$/i);
-  if (!amount) return { problem: `\`${term}\` has an invalid value; write it like \`>100ms\` or \`queue>50ms\`` };
+  if (!amount) return { problem: `\`${term}\` has an invalid value; write it like \`>100ms\` or \`thread>50ms\`` };
   const limit = Number(amount[1]) * UNITS[amount[2].toLowerCase()];
   const time_ms = key === "total" ? ({ total_ms }) => total_ms : ({ phases }) => phases?.[key] ?? 0;
   if (sign === ">") return { test: orEqual ? (request) => time_ms(request) >= limit : (request) => time_ms(request) > limit };
   return { test: orEqual ? (request) => time_ms(request) <= limit : (request) => time_ms(request) < limit };
+}
+
+function byVersion(value) {
+  return /^g?\d+$/i.test(value) ? ({ generation }) => generation === Number(value.replace(/^g/i, "")) : null;
 }
 
 /** Matches the text anywhere in the columns of a row. */

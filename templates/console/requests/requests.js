@@ -1,6 +1,6 @@
 // The Requests tab: a table of the newest requests, and the open request beside it.
 //
-// Owns the rows, the filter buttons and the pause. The filter language is in request-filter.js, the open
+// Owns the rows, the filter buttons, and when the list is frozen. The filter language is in request-filter.js, the open
 // request in request-details.js.
 
 import { Component, html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
@@ -20,7 +20,7 @@ import { MainBlocker } from "./wait-reasons.js";
 const PAGE_SIZE = 60;
 
 export function Requests({ state, filter, onFilter, open: selected, run, part, onOpen }) {
-  // The list at the moment the user paused it; new requests are still added to the state.
+  // The list at the moment the user froze it; new requests are still added to the state.
   const [frozen, setFrozen] = useState(null);
   const [drawn, setDrawn] = useState(PAGE_SIZE);
 
@@ -63,7 +63,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           ${state.droppedEvents > 0 && html`<span class="warn">${pluralize(state.droppedEvents, "event")} dropped</span>`}
           ${filter && html`<span class="dim" data-testid="match-count">${requests.length} of ${listed.length}</span>`}
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
-            ${frozen ? `Resume · ${countNew(frozen, state.requests)} new` : "Pause"}
+            ${frozen ? `Show ${countNew(frozen, state.requests)} new` : "Freeze list"}
           </button>
         </div>
         <div id="filter-problems" data-testid="filter-problems">
@@ -82,7 +82,6 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
               <th scope="col" class="c-status">Status</th>
               <th scope="col" class="c-total number">Total</th>
               <th scope="col" class="c-bar">Phases</th>
-              <th scope="col" class="c-generation number"><abbr title="generation of the code that handled the request">G</abbr></th>
             </tr>
           </thead>
           <tbody onKeyDown=${navigateRows}>
@@ -153,7 +152,7 @@ class RequestRow extends Component {
   }
 
   render({ request, isSelected, isTabStop, isPinned, select }) {
-    const { id, time_ms, method, path, query, status, total_ms, phases, generation, error, replay_of } = request;
+    const { id, time_ms, method, path, query, status, total_ms, phases, error, replay_of } = request;
     const target = visible(path) + (query ? `?${visible(query)}` : "");
     return html`
       <tr
@@ -172,7 +171,6 @@ class RequestRow extends Component {
         <td class=${`c-status ${statusClass(status)}`}>${status}</td>
         <td class="c-total number">${milliseconds(total_ms)}</td>
         <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
-        <td class="c-generation number dim">${generation}</td>
       </tr>
     `;
   }

@@ -1,7 +1,7 @@
 // The difference between the response of a replay and that of its original request.
 
 import { html } from "../vendor/preact-htm.js";
-import { milliseconds, visible } from "../components/format.js";
+import { milliseconds, version, visible } from "../components/format.js";
 import { useRequest } from "../server/request-cache.js";
 
 // Time and memory of the comparison grow with the product of both lengths.
@@ -15,7 +15,7 @@ export function ResponseDiff({ request, runId }) {
   if (!original) return html`<p class="dim">Loading the original request…</p>`;
   const lines = diffLines(responseLines(original), responseLines(request));
   return html`
-    <h3>Compared with #${visible(original.id)}, G${original.generation}</h3>
+    <h3>Compared with #${visible(original.id)}, ${version(original.generation)}</h3>
     <p class="dim">${milliseconds(original.total_ms)} then, ${milliseconds(request.total_ms)} now</p>
     ${lines.some(({ sign }) => sign !== " ")
       ? html`<pre class="body response-diff" tabindex="0" data-testid="response-diff">${lines.map(({ sign, text }) => html`<span class=${{ "+": "good", "-": "bad", " ": "dim" }[sign]}>${sign} ${visible(text)}${"\n"}</span>`)}</pre>`

@@ -16,7 +16,7 @@ export function WaitReasons({ request, select }) {
   return html`
     ${blockers?.length > 0 && html`
       <div class="blockers" data-testid="blocked-by">
-        <p>${milliseconds(phases.queue)} in the queue, while these requests occupied the threads:</p>
+        <p>${milliseconds(phases.queue)} waiting for a thread, while these requests occupied them:</p>
         <ol>
           ${blockers.map(({ id, method, path, ms }) => html`
             <li key=${id}>

@@ -4,7 +4,7 @@
 
 import { html } from "../vendor/preact-htm.js";
 import { appUrl } from "../server/api.js";
-import { execution, milliseconds, pluralize, statusClass, timeOfDay, visible } from "../components/format.js";
+import { execution, milliseconds, pluralize, statusClass, timeOfDay, version, visible } from "../components/format.js";
 import { quoteValue } from "../requests/request-filter.js";
 import { SourceLink } from "../components/source-link.js";
 import { TryIt, buildPath } from "./try-it.js";
@@ -49,7 +49,7 @@ function Source({ id, generation }) {
     <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map(({ line, text }) => html`
       <span class="line" key=${line}><span class="gutter">${line}</span><code>${visible(text)}</code></span>
     `)}</pre>
-    <p class="dim">as loaded in G${source.generation}${source.is_cut && " (first lines only)"}</p>
+    <p class="dim">as loaded in ${version(source.generation)}${source.is_cut && " (first lines only)"}</p>
   `;
 }
 

@@ -54,7 +54,7 @@ export function Routes({ state, filter, onFilter }) {
     <div class="list" ref=${list}>
       <div class="toolbar"><${RouteLookup} open=${show} /></div>
       <table class=${`rows route-rows ${hasHooks ? "has-via" : ""}`}>
-        <caption class="visually-hidden">Routes of the current generation</caption>
+        <caption class="visually-hidden">Routes of the live version</caption>
         <thead>
           <tr>
             <th scope="col" class="c-methods">Method</th>

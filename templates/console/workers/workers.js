@@ -33,13 +33,13 @@ export function Workers({ state, traffic, filter }) {
         </header>
         <table class="rows">
           <caption class="visually-hidden">Python threads and their requests</caption>
-          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="generation of the code that handles the request">G</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
+          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="version of the code that handles the request">Version</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
           <tbody onKeyDown=${navigateRows}>
             ${dispatch.filter(({ name, request }) => matches(name, filterText(request))).map(({ name, request, replaced }, index) => html`
               <tr key=${name} class="static" data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
                 <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler exceeded the time limit">▲ replaced</b>`}</td>
                 <td class="c-path"><${RequestLine} request=${request} /></td>
-                <td class="c-outcome"><${Generation} number=${request?.generation} current=${generation} /></td>
+                <td class="c-outcome"><${Version} number=${request?.generation} current=${generation} /></td>
                 <td class="c-total number">${age(request)}</td>
               </tr>
             `)}
@@ -128,9 +128,9 @@ function RequestList({ title, about, list, none, matches, generation }) {
       ${shown.length > 0 && html`
         <table class="rows">
           <caption class="visually-hidden">${title}: ${about}</caption>
-          <thead><tr><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="generation of the code that handles the request">G</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
+          <thead><tr><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="version of the code that handles the request">Version</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
           <tbody onKeyDown=${navigateRows}>
-            ${shown.map((request, index) => html`<tr key=${request.id} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><${RequestLine} request=${request} /></td><td class="c-outcome"><${Generation} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
+            ${shown.map((request, index) => html`<tr key=${request.id} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><${RequestLine} request=${request} /></td><td class="c-outcome"><${Version} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
           </tbody>
         </table>
       `}
@@ -150,9 +150,9 @@ function Background({ functions, matches, generation }) {
       </header>
       <table class="rows">
         <caption class="visually-hidden">Background functions and their requests</caption>
-        <thead><tr><th scope="col">Function</th><th scope="col" class="c-outcome"><abbr title="generation of its code">G</abbr></th><th scope="col" class="c-total number">Age</th></tr></thead>
+        <thead><tr><th scope="col">Function</th><th scope="col" class="c-outcome"><abbr title="version of its code">Version</abbr></th><th scope="col" class="c-total number">Age</th></tr></thead>
         <tbody onKeyDown=${navigateRows}>
-          ${shown.map((each, index) => html`<tr key=${index} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><span class="dim">#${visible(each.request)}</span> <code>${visible(each.function)}</code></td><td class="c-outcome"><${Generation} number=${each.generation} current=${generation} /></td><td class="c-total number">${age(each)}</td></tr>`)}
+          ${shown.map((each, index) => html`<tr key=${index} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><span class="dim">#${visible(each.request)}</span> <code>${visible(each.function)}</code></td><td class="c-outcome"><${Version} number=${each.generation} current=${generation} /></td><td class="c-total number">${age(each)}</td></tr>`)}
         </tbody>
       </table>
     </section>
@@ -185,7 +185,7 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
               <tr>
                 <th scope="col" class="c-method">PID</th>
                 ${areNumbered && html`<th scope="col" class="c-count number"><abbr title="its number: snaxum.worker.device">Device</abbr></th>`}
-                <th scope="col" class="c-outcome"><abbr title="generation of the code that the process has">G</abbr></th>
+                <th scope="col" class="c-outcome"><abbr title="version of the code that the process has">Version</abbr></th>
                 <th scope="col" class="c-method">State</th>
                 <th scope="col">Task</th>
                 <th scope="col" class="c-total number">Elapsed</th>
@@ -211,7 +211,7 @@ function PoolRow({ worker, isNumbered, isFirst, generation }) {
     <tr class="static" data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
       <td class="c-method" title=${address && visible(address)}>${pid ?? html`<span class="dim">${address ? "–" : "ended"}</span>`}</td>
       ${isNumbered && html`<td class="c-count number">${device}</td>`}
-      <td class="c-outcome">${worker.generation ? `G${worker.generation}` : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`the current generation is G${generation}; the process updates before its next task`}>▲ stale</b>`}</td>
+      <td class="c-outcome">${worker.generation ? String(worker.generation) : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`version ${generation} is live; the process updates before its next task`}>▲ stale</b>`}</td>
       <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
       <td class="c-path">${task && html`<code>${visible(task)}</code>`}</td>
       <td class="c-total number">${task_ms != null && milliseconds(task_ms)}</td>
@@ -262,10 +262,10 @@ function exitText(code) {
   return code < 0 ? `killed by signal ${-code}` : `exited with code ${code}`;
 }
 
-/** The generation that handles a request, marked if it is not the current one. */
-function Generation({ number, current }) {
+/** The version that handles a request, marked if it is not the live one. */
+function Version({ number, current }) {
   if (number == null) return html`<span class="dim">–</span>`;
-  return html`G${number}${number < current && html` <b class="warn" title=${`the current generation is G${current}; a request finishes with the code that it started with`}>▲ old</b>`}`;
+  return html`${number}${number < current && html` <b class="warn" title=${`version ${current} is live; a request finishes with the code that it started with`}>▲ old</b>`}`;
 }
 
 function RequestLine({ request }) {
