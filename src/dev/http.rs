@@ -98,6 +98,8 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/api/requests/{id}/unpin", post(commands::unpin))
         .route("/__snaxum/api/requests/{id}/reveal", post(commands::reveal))
         .route("/__snaxum/api/pins", get(api::pins))
+        .route("/__snaxum/api/errors", get(api::errors))
+        .route("/__snaxum/api/errors/{id}", get(api::error))
         .route("/__snaxum/api/reloads", get(api::reloads))
         .route("/__snaxum/api/logs", get(api::logs))
         .route("/__snaxum/api/reload", post(commands::reload))

@@ -9,6 +9,7 @@ mod log_line;
 mod request;
 #[cfg(test)]
 mod schema;
+mod tracked_error;
 mod websocket;
 
 use serde::Serialize;
@@ -21,6 +22,7 @@ pub use log_line::LogLine;
 pub use request::{
     Blocker, BodyContent, Metrics, Pin, RequestDetail, RequestStart, RequestSummary, RunningRequest,
 };
+pub use tracked_error::{TrackedError, TrackedErrorDetail};
 pub use websocket::{WebSocketClose, WebSocketMessage};
 
 /// The version in `"v"` of every message.
@@ -73,6 +75,8 @@ pub enum EventBody<'a> {
         logs: Vec<&'a LogLine>,
         /// The pinned requests, oldest pin first.
         pins: &'a [Pin],
+        /// The newest first.
+        errors: Vec<&'a TrackedError>,
         /// The newest traceback of a failed reload or request.
         last_failure: Option<&'a Traceback>,
     },
@@ -107,6 +111,14 @@ pub enum EventBody<'a> {
         generation: Option<u64>,
         /// The exception in short.
         error: &'a ErrorSummary,
+    },
+    /// An error is new, has happened again, was mended, or its code has changed. Sent on demand. It
+    /// follows the `request.end`, `websocket.close`, `reload.ok` or `reload.fail` that shows it, and
+    /// has the same `seq`.
+    #[serde(rename = "error.state")]
+    ErrorState {
+        /// The error with all its occurrences.
+        error: &'a TrackedError,
     },
     /// A reload began.
     #[serde(rename = "reload.start")]
@@ -239,6 +251,8 @@ pub struct Limits {
     pub reloads: usize,
     /// The most lines.
     pub logs: usize,
+    /// The most errors.
+    pub errors: usize,
 }
 
 /// `GET /__snaxum/api/status`.

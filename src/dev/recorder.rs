@@ -5,6 +5,7 @@
 //! it was sent: a slow client loses events, and never delays the server. Knows nothing of sockets.
 
 mod body;
+mod errors;
 mod event;
 mod log;
 pub(super) mod metrics;
@@ -22,14 +23,15 @@ use std::sync::{Arc, OnceLock, Weak};
 use serde_json::Value;
 use tokio::sync::Notify;
 
-use crate::event::Event;
+use crate::event::{Event, ReloadRecord};
 use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
 use crate::sync::{Mutex, MutexGuard};
 
 use super::editor::Editor;
 use super::protocol::{
-    LogLine, Pin, Reload, RequestDetail, RequestSummary, ServerStatus, WebSocketMessage,
+    LogLine, Pin, Reload, RequestDetail, RequestSummary, ServerStatus, TrackedError,
+    TrackedErrorDetail, WebSocketMessage,
 };
 use super::redact::Redactor;
 use super::token;
@@ -125,19 +127,18 @@ impl Recorder {
             }
             Event::ReloadEnd(reload) => {
                 self.lock().redactor.add_values(&reload.report.secrets);
-                self.record_reload(Reload::from(reload));
+                self.record_reload(reload);
             }
         }
     }
 
-    fn record_reload(&self, reload: Reload) {
+    fn record_reload(&self, record: &Arc<ReloadRecord>) {
         let (Some(runtime), Some(status)) = (self.runtime.upgrade(), self.current_status()) else {
             return;
         };
-        let has_failed = reload.outcome == LoadOutcome::Failed;
-        let reload = Arc::new(reload);
+        let has_failed = record.report.outcome == LoadOutcome::Failed;
         let mut state = self.lock();
-        state.add_reload(reload, status);
+        state.add_reload(record, status);
         if !has_failed {
             state.set_routes(runtime.serving());
         }
@@ -215,6 +216,16 @@ impl Recorder {
     /// to be recorded completely.
     pub(super) fn sent_request(&self, id: u64) -> Option<Option<SentRequest>> {
         self.lock().request(id).map(|request| request.sent_request())
+    }
+
+    /// The errors, the newest first.
+    pub(super) fn errors(&self) -> Vec<Arc<TrackedError>> {
+        self.lock().errors.list()
+    }
+
+    /// An error with its newest traceback.
+    pub(super) fn error(&self, id: u64) -> Option<TrackedErrorDetail> {
+        self.lock().errors.detail(id)
     }
 
     /// The secrets known so far.

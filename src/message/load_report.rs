@@ -154,6 +154,9 @@ pub struct LoadPhases {
 pub struct ModuleFailure {
     /// Dotted.
     pub module: String,
+    /// The modules that fail only because they import it.
+    #[serde(default)]
+    pub importers: Vec<String>,
     /// The exception that it raised.
     pub traceback: Traceback,
 }

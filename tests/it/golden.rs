@@ -145,7 +145,8 @@ async fn every_subscriber_receives_the_same_events() {
     let (first, routes) = (&golden[1], &golden[2]["routes"]);
     let snapshot = json!({
         "v": 2, "seq": 0, "type": "snapshot", "status": first["status"], "routes": routes,
-        "requests": [], "reloads": [first["reload"]], "logs": [], "pins": [], "last_failure": null,
+        "requests": [], "reloads": [first["reload"]], "logs": [], "pins": [], "errors": [],
+        "last_failure": null,
     });
     same(&from_socket[1..2], &[snapshot], "the snapshot");
     same(&from_socket[2..], &golden[3..], "the socket");

@@ -15,6 +15,7 @@ mod docs;
 mod editor;
 mod embedded_sockets;
 mod embedded_start;
+mod error_store;
 mod event_loops;
 mod event_stream;
 mod example;

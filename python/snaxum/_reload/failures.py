@@ -31,7 +31,8 @@ def distinct(failures: Mapping[str, Failure]) -> list[dict[str, Any]]:
         importers = sorted(set(group) - {source})
         # The shortest way to the error: that of the module itself, if it is an entry module.
         first = group.get(source) or min(group.values(), key=lambda one: len(one["frames"]))
-        found.append({"module": source, "traceback": _with_importers(first, importers)})
+        traceback = _with_importers(first, importers)
+        found.append({"module": source, "importers": importers, "traceback": traceback})
     return found
 
 

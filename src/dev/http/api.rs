@@ -16,7 +16,7 @@ use serde_json::Value;
 use crate::message::RouteInfo;
 
 use crate::dev::engine::Dev;
-use crate::dev::protocol::{LogLine, Pin, Reload, RequestSummary, ServerStatus};
+use crate::dev::protocol::{LogLine, Pin, Reload, RequestSummary, ServerStatus, TrackedError};
 
 pub(super) async fn status(State(dev): State<Dev>) -> Json<ServerStatus> {
     Json(dev.status().await)
@@ -101,6 +101,17 @@ pub(super) async fn request(State(dev): State<Dev>, Path(id): Path<String>) -> R
 
 pub(super) async fn reloads(State(dev): State<Dev>) -> Json<Vec<Reload>> {
     Json(dev.inner.recorder.reloads().into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+pub(super) async fn errors(State(dev): State<Dev>) -> Json<Vec<TrackedError>> {
+    Json(dev.inner.recorder.errors().into_iter().map(Arc::unwrap_or_clone).collect())
+}
+
+pub(super) async fn error(State(dev): State<Dev>, Path(id): Path<u64>) -> Response {
+    match dev.inner.recorder.error(id) {
+        Some(detail) => Json(detail).into_response(),
+        None => (StatusCode::NOT_FOUND, "No recorded error has this id.\n").into_response(),
+    }
 }
 
 pub(super) async fn pins(State(dev): State<Dev>) -> Json<Vec<Pin>> {

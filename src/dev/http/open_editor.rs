@@ -20,13 +20,14 @@ use crate::message::{Frame, Traceback};
 use crate::dev::editor::Editor;
 use crate::dev::engine::Dev;
 
-/// A place in the code: a route, or a frame of the traceback of a request or a reload.
+/// A place in the code: a route, or a frame of the traceback of a request, a reload or an error.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct CodeLocation {
     route: Option<String>,
     request: Option<String>,
     reload: Option<u64>,
+    error: Option<u64>,
     /// Counted from 0 in the order of [`frames`]. By default the frame that failed.
     frame: Option<usize>,
 }
@@ -58,22 +59,25 @@ pub(super) async fn open(State(dev): State<Dev>, Json(location): Json<CodeLocati
 /// Finds the file, as the console shows it, and the line.
 fn find(dev: &Dev, location: &CodeLocation) -> Result<(String, u32), (StatusCode, &'static str)> {
     let traceback = match location {
-        CodeLocation { route: Some(id), request: None, reload: None, frame: None } => {
+        CodeLocation { route: Some(id), request: None, reload: None, error: None, frame: None } => {
             let serving = dev.inner.runtime.serving();
             let route = serving.routes.iter().find(|route| route.id == *id);
             let found = route.map(|route| (route.file.clone(), route.line));
             return found.ok_or((StatusCode::NOT_FOUND, "No serving route has this id.\n"));
         }
-        CodeLocation { route: None, request: Some(id), reload: None, .. } => {
+        CodeLocation { route: None, request: Some(id), reload: None, error: None, .. } => {
             dev.inner.recorder.request(id).and_then(|detail| detail.traceback)
         }
-        CodeLocation { route: None, request: None, reload: Some(id), .. } => {
+        CodeLocation { route: None, request: None, reload: Some(id), error: None, .. } => {
             let reloads = dev.inner.recorder.reloads();
             let reload = reloads.iter().find(|reload| reload.id == *id);
             reload.and_then(|reload| reload.traceback.clone())
         }
+        CodeLocation { route: None, request: None, reload: None, error: Some(id), .. } => {
+            dev.inner.recorder.error(*id).map(|error| error.traceback)
+        }
         _ => {
-            let text = "Give a `route`, or a `request` or a `reload` with a `frame`.\n";
+            let text = "Give a `route`, or a `request`, a `reload` or an `error` with a `frame`.\n";
             return Err((StatusCode::BAD_REQUEST, text));
         }
     };

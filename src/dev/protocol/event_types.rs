@@ -1,11 +1,12 @@
 //! The types of messages that a client may subscribe to, and sets of them.
 
 /// Every type that a client may choose, in the order of their bits.
-const NAMES: [&str; 16] = [
+const NAMES: [&str; 17] = [
     "request.start",
     "request.end",
     "log",
     "error",
+    "error.state",
     "reload.start",
     "reload.ok",
     "reload.fail",
@@ -32,6 +33,7 @@ impl EventTypes {
     pub(in crate::dev) const REQUEST_END: Self = Self::named("request.end");
     pub(in crate::dev) const LOG: Self = Self::named("log");
     pub(in crate::dev) const ERROR: Self = Self::named("error");
+    pub(in crate::dev) const ERROR_STATE: Self = Self::named("error.state");
     pub(in crate::dev) const RELOAD_START: Self = Self::named("reload.start");
     pub(in crate::dev) const RELOAD_OK: Self = Self::named("reload.ok");
     pub(in crate::dev) const RELOAD_FAIL: Self = Self::named("reload.fail");
@@ -48,7 +50,11 @@ impl EventTypes {
 
     /// The types for a client that has not chosen: everything once, without repetitions.
     pub(in crate::dev) const DEFAULT: Self = {
-        let on_demand = Self::REQUEST_START.or(Self::ERROR).or(Self::ROUTE_DIFF).or(Self::METRICS);
+        let on_demand = Self::REQUEST_START
+            .or(Self::ERROR)
+            .or(Self::ERROR_STATE)
+            .or(Self::ROUTE_DIFF)
+            .or(Self::METRICS);
         Self(Self::ALL.0 & !on_demand.0)
     };
 

@@ -10,6 +10,7 @@ fn schema() -> String {
     // Also the types of HTTP API responses.
     generator.subschema_for::<RequestDetail>();
     generator.subschema_for::<CommandOutcome>();
+    generator.subschema_for::<TrackedErrorDetail>();
     let mut schema = json!({
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Messages and API responses of Snaxum's dev server",

@@ -9,25 +9,32 @@ use crate::python_runtime::ServingGeneration;
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{
     ErrorSummary, EventBody, LogLine, Pin, Reload, RequestStart, RequestSummary, ServerStatus,
-    WebSocketClose, WebSocketMessage, encode,
+    TrackedError, WebSocketClose, WebSocketMessage, encode,
 };
 
 /// An event on its way to a client.
 pub(super) enum RecordedEvent {
     Start(Arc<RequestStart>),
-    Request(Box<RequestSummary>),
+    Request(Box<RequestSummary>, Vec<Arc<TrackedError>>),
     Change(ServerChange),
     Log(Arc<LogLine>),
     Worker(Arc<WorkerEvent>),
     Message(Arc<WebSocketMessage>),
-    Close(Arc<WebSocketClose>),
+    Close(Arc<RecordedClose>),
+}
+
+/// The end of a WebSocket, with the error of its handler.
+pub(super) struct RecordedClose {
+    pub(super) close: WebSocketClose,
+    pub(super) error: Option<Arc<TrackedError>>,
 }
 
 /// A change of the server.
 #[derive(Clone)]
 pub(super) enum ServerChange {
     ReloadStart(Vec<String>),
-    Reload(Arc<Reload>, Box<ServerStatus>),
+    /// With the errors that it has, mends or may have mended.
+    Reload(Arc<Reload>, Box<ServerStatus>, Arc<[Arc<TrackedError>]>),
     Routes(Arc<ServingGeneration>),
     Contract(Arc<ContractRecord>),
     Pins(Arc<[Pin]>),
@@ -49,11 +56,13 @@ impl ServerChange {
     pub(super) fn types(&self) -> EventTypes {
         match self {
             Self::ReloadStart(_) => EventTypes::RELOAD_START,
-            Self::Reload(reload, _) => {
+            Self::Reload(reload, _, errors) => {
                 let ended = match reload.outcome {
                     LoadOutcome::Failed => EventTypes::RELOAD_FAIL,
                     _ => EventTypes::RELOAD_OK.or(EventTypes::ROUTE_DIFF),
                 };
+                let ended =
+                    if errors.is_empty() { ended } else { ended.or(EventTypes::ERROR_STATE) };
                 if reload.traceback.is_some() { ended.or(EventTypes::ERROR) } else { ended }
             }
             Self::Routes(_) => EventTypes::ROUTES,
@@ -81,7 +90,7 @@ impl ServerChange {
                 let body = EventBody::ContractDiff { reload, generation, contract };
                 add(EventTypes::CONTRACT_DIFF, body);
             }
-            Self::Reload(reload, status) => {
+            Self::Reload(reload, status, errors) => {
                 let status = status.clone();
                 if reload.outcome == LoadOutcome::Failed {
                     add(EventTypes::RELOAD_FAIL, EventBody::ReloadFail { reload, status });
@@ -101,6 +110,9 @@ impl ServerChange {
                         EventBody::Error { request: None, reload, generation, error },
                     );
                 }
+                for error in errors.iter() {
+                    add(EventTypes::ERROR_STATE, EventBody::ErrorState { error });
+                }
             }
         }
     }
@@ -118,7 +130,7 @@ impl RecordedEvent {
             Self::Start(request) => {
                 add(EventTypes::REQUEST_START, EventBody::RequestStart { request })
             }
-            Self::Request(request) => {
+            Self::Request(request, errors) => {
                 add(EventTypes::REQUEST_END, EventBody::RequestEnd { request });
                 if let Some(error) = &request.error {
                     let (request, generation) = (Some(&*request.id), request.generation);
@@ -127,13 +139,17 @@ impl RecordedEvent {
                         EventBody::Error { request, reload: None, generation, error },
                     );
                 }
+                for error in errors {
+                    add(EventTypes::ERROR_STATE, EventBody::ErrorState { error });
+                }
             }
             Self::Log(log) => add(EventTypes::LOG, EventBody::Log { log }),
             Self::Worker(worker) => add(EventTypes::WORKER, EventBody::Worker { worker }),
             Self::Message(message) => {
                 add(EventTypes::WEBSOCKET_MESSAGE, EventBody::WebSocketMessage { message })
             }
-            Self::Close(close) => {
+            Self::Close(closed) => {
+                let close = &closed.close;
                 add(EventTypes::WEBSOCKET_CLOSE, EventBody::WebSocketClose { close });
                 if let Some(error) = &close.error {
                     let (request, generation) = (Some(&*close.request), Some(close.generation));
@@ -141,6 +157,9 @@ impl RecordedEvent {
                         EventTypes::ERROR,
                         EventBody::Error { request, reload: None, generation, error },
                     );
+                }
+                if let Some(error) = &closed.error {
+                    add(EventTypes::ERROR_STATE, EventBody::ErrorState { error });
                 }
             }
             Self::Change(change) => change.write(add),

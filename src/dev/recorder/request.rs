@@ -12,7 +12,7 @@ use crate::message::{Phases, PoolTime, RequestRecord, Traceback, header_texts, m
 use super::body::content;
 use super::raw_request::{RawRequest, ReplayOf, SentRequest};
 use super::route_index::RouteIndex;
-use crate::dev::protocol::{Blocker, ErrorSummary, RequestDetail, RequestSummary};
+use crate::dev::protocol::{Blocker, ErrorSummary, RequestDetail, RequestSummary, TrackedError};
 use crate::dev::redact::{Redactor, truncate};
 
 /// The most bytes of text whose memory the next request reuses; a larger buffer is freed.
@@ -39,6 +39,8 @@ pub(super) struct RecordedRequest {
     pool: Option<PoolTime>,
     replay_of: Option<u64>,
     traceback: Option<Arc<Traceback>>,
+    /// The errors that it has, or has mended, as they were then.
+    errors: Vec<Arc<TrackedError>>,
     routes: Option<Arc<RouteIndex>>,
     text: String,
     /// The end of each text: the first [`FIRST_HEADER`], then names and values in turn.
@@ -46,6 +48,18 @@ pub(super) struct RecordedRequest {
     /// The number of ends that belong to the request.
     request_ends: usize,
     raw: RawRequest,
+}
+
+/// A request with an exception, as the store of errors gets it.
+pub(super) struct FailedRequest<'a> {
+    pub(super) id: u64,
+    pub(super) ended_ms: u64,
+    pub(super) generation: Option<u64>,
+    pub(super) method: String,
+    pub(super) path: String,
+    pub(super) route: Option<String>,
+    /// Empty without a route.
+    pub(super) route_id: &'a str,
 }
 
 impl RecordedRequest {
@@ -78,6 +92,7 @@ impl RecordedRequest {
         }));
         self.replay_of = record.head.extension().map(|ReplayOf(id)| *id);
         self.traceback = record.traceback.cloned();
+        self.errors.clear();
         self.routes = Some(Arc::clone(routes));
 
         self.text.clear();
@@ -137,6 +152,27 @@ impl RecordedRequest {
     /// Sets the exception of a handler that continued after the response.
     pub(super) fn set_traceback(&mut self, traceback: Arc<Traceback>) {
         self.traceback = Some(traceback);
+    }
+
+    /// Whether it has an exception.
+    pub(super) fn has_failed(&self) -> bool {
+        self.traceback.is_some()
+    }
+
+    /// Describes it for the error that it has.
+    pub(super) fn as_failed(&self) -> FailedRequest<'_> {
+        let RequestSummary { method, path, route, generation, .. } = self.summary();
+        let (id, ended_ms, route_id) = (self.id, self.ended_ms(), self.text_at(3));
+        FailedRequest { id, ended_ms, generation, method, path, route, route_id }
+    }
+
+    /// The errors that it has, or has mended.
+    pub(super) fn errors(&self) -> &[Arc<TrackedError>] {
+        &self.errors
+    }
+
+    pub(super) fn set_errors(&mut self, errors: Vec<Arc<TrackedError>>) {
+        self.errors = errors;
     }
 
     pub(super) fn total(&self) -> Duration {

@@ -3,22 +3,24 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::event::ContractRecord;
+use crate::event::{ContractRecord, ReloadRecord};
 use crate::message::{RequestRecord, StartRecord, Traceback, WorkerEvent, unix_ms};
 use crate::python_runtime::{PythonRuntime, ServingGeneration};
 
-use super::event::ServerChange;
+use super::errors::{ErrorStore, MAX_ERRORS};
+use super::event::{RecordedClose, ServerChange};
 use super::request::RecordedRequest;
 use super::route_index::RouteIndex;
 use super::sequence::EventSequence;
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{
-    Limits, LogLine, Pin, Reload, RequestStart, ServerStatus, WebSocketClose, WebSocketMessage,
+    Limits, LogLine, Pin, Reload, RequestStart, ServerStatus, WebSocketMessage,
 };
 use crate::dev::redact::Redactor;
 
 /// The most requests, reloads and lines that are stored.
-pub(super) const LIMITS: Limits = Limits { requests: 500, reloads: 100, logs: 5000 };
+pub(super) const LIMITS: Limits =
+    Limits { requests: 500, reloads: 100, logs: 5000, errors: MAX_ERRORS };
 /// The most bytes of bodies that are stored.
 const MAX_BODY_BYTES: usize = 32 * 1024 * 1024;
 /// The most routes whose requests are counted, old generations included.
@@ -44,11 +46,12 @@ pub(super) struct RecorderState {
     pub(super) starts: VecDeque<(u64, Arc<RequestStart>)>,
     pub(super) workers: VecDeque<(u64, Arc<WorkerEvent>)>,
     pub(super) messages: VecDeque<(u64, Arc<WebSocketMessage>)>,
-    pub(super) closes: VecDeque<(u64, Arc<WebSocketClose>)>,
+    pub(super) closes: VecDeque<(u64, Arc<RecordedClose>)>,
     pub(super) logs: VecDeque<(u64, Arc<LogLine>)>,
     /// The bytes of lines in `logs`.
     pub(super) log_bytes: usize,
     pub(super) reloads: VecDeque<Arc<Reload>>,
+    pub(super) errors: ErrorStore,
     pub(super) last_failure: Option<Arc<Traceback>>,
     routes: Arc<RouteIndex>,
     pub(super) pins: Arc<[Pin]>,
@@ -67,6 +70,8 @@ impl RecorderState {
         let first = Reload::from(&serving.last_reload);
         let mut redactor = Redactor::new(&runtime.config().redact_extra);
         redactor.add_values(&serving.last_reload.report.secrets);
+        let mut errors = ErrorStore::default();
+        errors.add_reload(&serving.last_reload, serving.failing);
         Self {
             sequence: EventSequence::new(),
             completed: 0,
@@ -81,6 +86,7 @@ impl RecorderState {
             closes: VecDeque::new(),
             logs: VecDeque::new(),
             log_bytes: 0,
+            errors,
             last_failure: first.traceback.clone().map(Arc::new),
             reloads: VecDeque::from([Arc::new(first)]),
             routes: Arc::new(RouteIndex::new(serving, None)),
@@ -94,12 +100,8 @@ impl RecorderState {
 
     /// Returns a recorded request.
     pub(super) fn request(&self, id: u64) -> Option<&RecordedRequest> {
-        self.requests.iter().rev().find(|request| request.id() == id).map(|request| &**request)
-    }
-
-    pub(super) fn request_mut(&mut self, id: u64) -> Option<&mut RecordedRequest> {
-        let found = self.requests.iter_mut().rev().find(|request| request.id() == id);
-        found.map(|request| &mut **request)
+        let found = self.requests.iter().rev().find(|request| request.id() == id);
+        found.map(|request| &**request).or_else(|| self.errors.request(id))
     }
 
     /// Whether the content of requests to a route must not be recorded.
@@ -124,21 +126,33 @@ impl RecorderState {
     }
 
     pub(super) fn add_request(&mut self, record: &RequestRecord<'_>) {
-        let types = match record.traceback {
-            Some(_) => EventTypes::REQUEST_END.or(EventTypes::ERROR),
-            None => EventTypes::REQUEST_END,
-        };
+        let has_passed = record.traceback.is_none() && matches!(record.status, 200..400);
+        let is_mending = has_passed && self.errors.is_mended_by(record.route, record.generation);
+        let mut types = EventTypes::REQUEST_END;
+        if record.traceback.is_some() {
+            types = types.or(EventTypes::ERROR).or(EventTypes::ERROR_STATE);
+        } else if is_mending {
+            types = types.or(EventTypes::ERROR_STATE);
+        }
         let seq = self.sequence.add(types);
         self.completed += 1;
         // The newest reuses the memory of the oldest.
         let is_full = self.requests.len() == LIMITS.requests;
         let oldest = if is_full { self.requests.pop_front() } else { None };
+        if let Some(oldest) = &oldest {
+            self.body_bytes -= oldest.body_bytes();
+        }
+        let oldest = oldest.and_then(|oldest| self.errors.retain(oldest));
         let mut request = oldest.unwrap_or_default();
-        self.body_bytes -= request.body_bytes();
         request.fill(seq, record, &self.routes, &self.redactor, self.captures_bodies);
         self.body_bytes += request.body_bytes();
         if let Some(traceback) = record.traceback {
             self.last_failure = Some(Arc::clone(traceback));
+            let error = self.errors.add_request(request.as_failed(), traceback);
+            request.set_errors(vec![error]);
+        } else if is_mending {
+            let ended_ms = request.ended_ms();
+            request.set_errors(self.errors.add_pass(record.route, record.generation, ended_ms));
         }
         self.requests.push_back(request);
         if self.body_bytes > MAX_BODY_BYTES {
@@ -157,12 +171,14 @@ impl RecorderState {
         push(&mut self.workers, (seq, Arc::clone(event)), MAX_WORKER_EVENTS);
     }
 
-    pub(super) fn add_reload(&mut self, reload: Arc<Reload>, status: Box<ServerStatus>) {
+    pub(super) fn add_reload(&mut self, record: &Arc<ReloadRecord>, status: Box<ServerStatus>) {
+        let reload = Arc::new(Reload::from(record));
+        let errors = self.errors.add_reload(record, status.state == "failing");
         if let Some(traceback) = &reload.traceback {
             self.last_failure = Some(Arc::new(traceback.clone()));
         }
         push(&mut self.reloads, Arc::clone(&reload), LIMITS.reloads);
-        self.add_change(ServerChange::Reload(reload, status));
+        self.add_change(ServerChange::Reload(reload, status, errors.into()));
     }
 
     /// Adds what a reload changed for clients to the recorded reload.

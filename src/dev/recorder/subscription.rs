@@ -78,7 +78,7 @@ impl Recorder {
             let lines: Vec<_> = lines.map(|(_, line)| Arc::clone(line)).collect();
             (Arc::clone(state.reloads.back()?), lines)
         };
-        let reload = ServerChange::Reload(reload, self.current_status()?);
+        let reload = ServerChange::Reload(reload, self.current_status()?, Arc::default());
         let rest = [reload, ServerChange::Routes(serving)].map(RecordedEvent::Change);
         let mut frames = vec![hello];
         for event in lines.into_iter().map(RecordedEvent::Log).chain(rest) {
@@ -103,6 +103,7 @@ impl Recorder {
         let runtime = self.runtime.upgrade()?;
         let state = self.lock();
         let (seq, last_failure) = (state.sequence.newest(), state.last_failure.clone());
+        let errors = state.errors.list();
         let requests: Vec<_> = state.requests.iter().rev().map(|each| each.summary()).collect();
         let lines = state.logs.iter().rev().take(SNAPSHOT_LINES);
         let logs: Vec<_> = lines.map(|(_, line)| Arc::clone(line)).collect();
@@ -121,6 +122,7 @@ impl Recorder {
             reloads: reloads.iter().map(|reload| &**reload).collect(),
             logs: logs.iter().map(|line| &**line).collect(),
             pins: &pins,
+            errors: errors.iter().map(|error| &**error).collect(),
             last_failure: last_failure.as_deref(),
         };
         Some(([hello, encode(seq, snapshot)], seq))
@@ -250,8 +252,10 @@ impl RecorderState {
         let includes = |seq: u64| self.sequence.has_type(types, seq);
         let first = self.requests.partition_point(|each| each.seq() <= seq);
         let requests = self.requests.range(first..).filter(|each| includes(each.seq()));
-        let requests =
-            requests.map(|each| (each.seq(), RecordedEvent::Request(Box::new(each.summary()))));
+        let requests = requests.map(|each| {
+            let errors = each.errors().to_vec();
+            (each.seq(), RecordedEvent::Request(Box::new(each.summary()), errors))
+        });
         let mut found: Vec<(u64, RecordedEvent)> = requests.take(limit).collect();
         let changes = newer(&self.changes, seq).filter(|(seq, _)| includes(*seq));
         let changes = changes.map(|(seq, change)| (*seq, RecordedEvent::Change(change.clone())));

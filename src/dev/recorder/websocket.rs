@@ -5,6 +5,8 @@ use std::sync::Arc;
 use crate::message::{SocketCloseRecord, SocketMessage, SocketMessageRecord, ms, unix_ms};
 
 use super::body::redacted_body;
+use super::event::RecordedClose;
+use super::request::FailedRequest;
 use super::state::{RecorderState, push};
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{ErrorSummary, WebSocketClose, WebSocketMessage};
@@ -42,7 +44,9 @@ impl RecorderState {
 
     pub(super) fn add_close(&mut self, record: &SocketCloseRecord<'_>) {
         let types = match record.traceback {
-            Some(_) => EventTypes::WEBSOCKET_CLOSE.or(EventTypes::ERROR),
+            Some(_) => {
+                EventTypes::WEBSOCKET_CLOSE.or(EventTypes::ERROR).or(EventTypes::ERROR_STATE)
+            }
             None => EventTypes::WEBSOCKET_CLOSE,
         };
         let seq = self.sequence.add(types);
@@ -60,12 +64,24 @@ impl RecorderState {
             sent: record.sent,
             error: record.traceback.map(|raised| ErrorSummary::from(&**raised)),
         };
-        push(&mut self.closes, (seq, Arc::new(close)), MAX_CLOSES);
+        let mut error = None;
         if let Some(traceback) = record.traceback {
             self.last_failure = Some(Arc::clone(traceback));
-            if let Some(request) = self.request_mut(record.request) {
+            let failed = FailedRequest {
+                id: record.request,
+                ended_ms: close.time_ms,
+                generation: Some(record.generation),
+                method: record.head.method().to_owned(),
+                path: close.path.clone(),
+                route: close.route.clone(),
+                route_id: record.route,
+            };
+            error = Some(self.errors.add_request(failed, traceback));
+            let found = self.requests.iter_mut().rev().find(|each| each.id() == record.request);
+            if let Some(request) = found {
                 request.set_traceback(Arc::clone(traceback));
             }
         }
+        push(&mut self.closes, (seq, Arc::new(RecordedClose { close, error })), MAX_CLOSES);
     }
 }

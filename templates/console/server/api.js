@@ -16,6 +16,9 @@ export function parseJson(text) {
   return JSON.parse(text, (key, value) => (key.startsWith("__") ? undefined : value));
 }
 
+// The types that the server sends by default, and the states of errors.
+const TYPES = "request.end,log,reload.*,status,routes,contract.diff,pins,worker,websocket.*,error.state";
+
 /**
  * Returns the URL of the event stream, resuming after the last event in `state`.
  * @param {{ runId: string | null, seq: number }} state
@@ -23,7 +26,7 @@ export function parseJson(text) {
 export function streamUrl(state) {
   /** @type {Record<string, string>} */
   const resume = state.runId ? { since: String(state.seq), run: state.runId } : {};
-  const query = new URLSearchParams({ metrics: "1", ...resume });
+  const query = new URLSearchParams({ types: TYPES, metrics: "1", ...resume });
   // `http:` becomes `ws:` and `https:` becomes `wss:`.
   return `ws${location.protocol.slice(4)}//${location.host}${base}ws?${query}`;
 }
