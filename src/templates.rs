@@ -114,7 +114,7 @@ mod tests {
             function: "boom".into(),
             user: true,
             source: vec![SourceLine { line: 7, text: text.into() }],
-            locals: vec![Local { name: "a".into(), value: "<b>".into() }],
+            locals: vec![Local { name: "a".into(), value: "<b>".into(), ..Local::default() }],
             ..Frame::default()
         };
         Traceback { kind: kind.into(), frames: vec![frame], ..Traceback::default() }

@@ -63,14 +63,23 @@ pub struct SourceLine {
     pub text: String,
 }
 
-/// A local variable as text.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+/// A local variable, or a part of one, as text.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct Local {
     /// Its name.
     pub name: String,
     /// Its `repr`, truncated and redacted.
     pub value: String,
+    /// The name of its type, of a value with parts or a shape.
+    #[serde(default)]
+    pub kind: Option<String>,
+    /// The size of a container, or the shape of a frame or an array.
+    #[serde(default)]
+    pub shape: Option<String>,
+    /// Its first attributes, items or columns; a column has the first values as its own.
+    #[serde(default)]
+    pub parts: Vec<Local>,
 }
 
 impl Traceback {
@@ -122,7 +131,7 @@ impl From<&Traceback> for ErrorSummary {
             if value.len() < local.value.len() {
                 value.push('…');
             }
-            Local { name: local.name.clone(), value }
+            Local { name: local.name.clone(), value, ..Local::default() }
         };
         Self {
             kind,

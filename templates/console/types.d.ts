@@ -24,8 +24,6 @@ export type View = {
   run: string | null;
   part: Part;
   onOpen: (id: string | null) => void;
-  selected: any;
-  select: (item: any) => void;
 };
 
 /** The part of an open request: the one in the URL, the one chosen last, and how to choose another. */

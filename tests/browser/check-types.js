@@ -15,9 +15,6 @@ const DECLARATIONS = path.join(__dirname, "node_modules/.snaxum/events.d.ts");
 
 // Older modules without types. A module that has them must leave the list, and a new one may not join it.
 const UNTYPED = new Set([
-  "errors/errors.js",
-  "errors/failures.js",
-  "errors/traceback.js",
   "live.js",
   "page/layout.js",
   "reloads/contract.js",

@@ -51,7 +51,7 @@ test("a click opens a route and a frame of a cause in the server's editor withou
   await page.keyboard.press("3");
   const locations = page.getByTestId("traceback").locator("button.source-link");
   await expect(locations).toHaveCount(3);
-  expect(await click(page, locations.nth(1), 11)).toEqual({ request: expect.any(String), frame: 2 });
+  expect(await click(page, locations.nth(1), 11)).toEqual({ error: expect.any(Number), frame: 2 });
 
   world.edit("shop.py", "def oops(:\n");
   const banner = page.getByTestId("banner").locator(".source-link");

@@ -28,6 +28,7 @@ spec_files! {
     details,
     docs,
     editor,
+    errors,
     example,
     filters,
     hostile,

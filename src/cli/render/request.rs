@@ -198,8 +198,11 @@ pub(super) mod tests {
     }
 
     fn raised() -> Traceback {
-        let local =
-            |name: &str, value: &str| Local { name: name.to_owned(), value: value.to_owned() };
+        let local = |name: &str, value: &str| Local {
+            name: name.to_owned(),
+            value: value.to_owned(),
+            ..Local::default()
+        };
         let frame = Frame {
             file: "python/app.py".to_owned(),
             line: 31,

@@ -4,13 +4,16 @@
 // or a frame, never a path. Never links to a file outside the project.
 
 import { createContext, html, useContext, useState } from "../vendor/preact-htm.js";
-import { openInEditor } from "../server/commands.js";
 import { fileLine, visible } from "./format.js";
 
 /** @import { Click } from "../types.js" */
 
-/** `urlTemplate` has the placeholders `{file}` and `{line}`, or is null; `serverOpens` means buttons. */
-export const Editor = createContext({ urlTemplate: /** @type {string | null} */ (null), serverOpens: false });
+/**
+ * `urlTemplate` has the placeholders `{file}` and `{line}`, or is null. `open` lets the server open a target,
+ * by buttons, or is null.
+ * @typedef {{ urlTemplate: string | null, open: ((target: object) => Promise<unknown>) | null }} Opening
+ */
+export const Editor = createContext(/** @type {Opening} */ ({ urlTemplate: null, open: null }));
 
 /**
  * Returns the URL that opens a file of the project at a line, or null for any other file.
@@ -35,24 +38,24 @@ function isInProject(file) {
  * @param {{ file: string, line?: number | null, target?: object | null, skipTab?: boolean, className?: string }} props
  */
 export function SourceLink({ file, line, target, skipTab = false, className }) {
-  const { urlTemplate, serverOpens } = useContext(Editor);
+  const { urlTemplate, open } = useContext(Editor);
   const text = html`<code class=${className}>${fileLine(file, line)}</code>`;
-  if (serverOpens && target && isInProject(file)) return html`<${OpenButton} target=${target} skipTab=${skipTab}>${text}</>`;
+  if (open && target && isInProject(file)) return html`<${OpenButton} open=${() => open(target)} skipTab=${skipTab}>${text}</>`;
   const url = editorUrl(urlTemplate, file, line);
   if (!url) return text;
   return html`<a class="source-link" href=${url} title="Open in the editor" tabindex=${skipTab ? -1 : null}>${text}</a>`;
 }
 
-/** @param {{ target: object, skipTab: boolean, children?: unknown }} props */
-function OpenButton({ target, skipTab, children }) {
+/** @param {{ open: () => Promise<unknown>, skipTab: boolean, children?: unknown }} props */
+function OpenButton({ open, skipTab, children }) {
   const [problem, setProblem] = useState(/** @type {string | null} */ (null));
   /** @param {Click} event */
-  function open(event) {
+  function onClick(event) {
     event.stopPropagation(); // a click on the row itself would select it
-    openInEditor(target).then(() => setProblem(null), (error) => setProblem(error.message));
+    open().then(() => setProblem(null), (error) => setProblem(error.message));
   }
   return html`
-    <button type="button" class="source-link" title="Open in the editor" tabindex=${skipTab ? -1 : null} onClick=${open}>${children}</button>
+    <button type="button" class="source-link" title="Open in the editor" tabindex=${skipTab ? -1 : null} onClick=${onClick}>${children}</button>
     ${problem && html` <span class="bad" role="alert">${visible(problem)}</span>`}
   `;
 }

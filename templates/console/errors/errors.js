@@ -1,28 +1,40 @@
-// The Errors tab: the list of failures, and the traceback of one of them.
+// The Errors tab: all errors with their states, and the traceback of one of them.
 //
-// Shows the newest failure until the user selects another. failures.js defines the list.
+// Shows the newest open error until the user opens another. The server decides what is one error, and when it
+// is mended.
 
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
-import { changedSince, changedSinceReload, failures, reloadKey } from "./failures.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { Breakable } from "../components/breakable.js";
 import { textMatcher } from "../components/filter.js";
 import { timeOfDay, version, visible } from "../components/format.js";
-import { Replay } from "../requests/replay.js";
-import { useRequest } from "../server/request-cache.js";
-import { Actions } from "../requests/request-details.js";
-import { currentFailure } from "../server/store.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
-import { Traceback } from "./traceback.js";
 import { formatHash } from "../page/url-hash.js";
+import { Replay } from "../requests/replay.js";
+import { Actions } from "../requests/request-details.js";
+import { useRequest } from "../server/request-cache.js";
+import { useFetch } from "../server/use-fetch.js";
+import { changedSince, changedSinceReload, openErrors, placeOf, victimsOf } from "./failures.js";
+import { Traceback } from "./traceback.js";
+
+/** @import { TrackedError } from "snaxum-events" */
+/** @import { State } from "../server/store.js" */
+/** @import { View } from "../types.js" */
 
 // A traceback that changes faster than this cannot be read.
 const MIN_SHOWN_MS = 1000;
 
-export function Errors({ state, filter, selected, select }) {
-  const all = useMemo(() => failures(state), [state.requests, state.reloads]);
-  const newest = useThrottled(all[0]);
-  const shown = selected ?? newest;
+/** @param {View} view */
+export function Errors({ state, filter, open, run, onOpen }) {
+  const all = state.errors;
+  const opened = all.find(({ id }) => String(id) === open && (!run || run === state.runId));
+  useNewFailure(state, () => open !== null && onOpen(null));
+  const newest = useThrottled(opened ?? openErrors(all)[0] ?? all[0]);
+  const shown = opened && opened.id !== newest?.id ? opened : newest;
+  const matches = textMatcher(filter);
+  const listed = all.filter((each) => matches(each.error.type, each.error.message, placeOf(each), victimsOf(each), each.state));
+  useStepKeys(listed, shown, onOpen);
 
-  if (!shown && !state.lastFailure) {
+  if (!shown) {
     return html`
       <div class="empty">
         <h2>No errors yet</h2>
@@ -30,76 +42,135 @@ export function Errors({ state, filter, selected, select }) {
       </div>
     `;
   }
-  const matches = textMatcher(filter);
-  const listed = all.filter(({ type, message, about }) => matches(type, message, about));
-  const current = currentFailure(state);
   return html`
     <div class="errors">
-      ${all.length > 0 && html`
-        <div class="list">
-          <table class="rows error-rows">
-            <caption class="visually-hidden">Newest failures first</caption>
-            <thead>
-              <tr><th scope="col" class="c-time">Time</th><th scope="col">Failure</th><th scope="col" class="c-count number">Times</th></tr>
-            </thead>
-            <tbody onKeyDown=${navigateRows}>
-              ${listed.map((failure, index) => html`
-                <tr key=${failure.key} data-row data-testid="error-row" tabindex=${index === 0 ? 0 : -1}
-                  aria-current=${failure.key === shown?.key ? "true" : null} onClick=${onRowClick(() => select(failure))}>
-                  <td class="c-time dim">${timeOfDay(failure.time_ms)}</td>
-                  <td>
-                    <b class="bad">${visible(failure.type)}</b> ${visible(failure.message)}<br />
-                    <span class="dim">${visible(failure.about)}${failure.requestId !== undefined && versions(failure)}</span>
-                    ${current && failure.key === reloadKey(current) && html` <b class="warn">▲ not fixed yet</b>`}
-                  </td>
-                  <td class="c-count number">${failure.count}</td>
-                </tr>
-              `)}
-            </tbody>
-          </table>
-          ${!listed.length && html`<p class="no-results">No error matches <q>${filter}</q>.</p>`}
-        </div>
-      `}
-      <section class="details" aria-label="Traceback">
-        ${shown?.requestId !== undefined
-          ? html`<${RequestTraceback} state=${state} failure=${shown} />`
-          : html`<${ReloadTraceback} reloads=${state.reloads} failure=${shown} traceback=${shown ? shown.traceback : state.lastFailure} />`}
+      <div class="list">
+        <table class="rows error-rows">
+          <caption class="visually-hidden">Errors, the newest first</caption>
+          <thead>
+            <tr><th scope="col">Error</th><th scope="col" class="c-count number">Times</th></tr>
+          </thead>
+          <tbody onKeyDown=${navigateRows}>
+            ${listed.map((tracked, index) => html`
+              <tr key=${tracked.id} data-row data-testid="error-row" tabindex=${index === 0 ? 0 : -1}
+                aria-current=${tracked.id === shown.id ? "true" : null} onClick=${onRowClick(() => onOpen(String(tracked.id)))}>
+                <td><${Row} tracked=${tracked} /></td>
+                <td class="c-count number">${tracked.count}</td>
+              </tr>
+            `)}
+          </tbody>
+        </table>
+        ${!listed.length && html`<p class="no-results">No error matches <q>${filter}</q>.</p>`}
+      </div>
+      <section class="details" aria-label="Error">
+        <${Detail} key=${shown.id} state=${state} tracked=${shown} />
       </section>
     </div>
   `;
 }
 
-function versions({ firstGeneration: first, lastGeneration: last }) {
-  if (last == null) return "";
-  return first === last || first == null ? ` · ${version(last)}` : ` · versions ${first} to ${last}`;
-}
-
-function ReloadTraceback({ reloads, failure, traceback }) {
-  if (!traceback) return html`<p class="dim">The server sent no traceback for this reload.</p>`;
+/** @param {{ tracked: TrackedError }} props */
+function Row({ tracked }) {
+  const { error, state, last_ms, returns } = tracked;
+  const isMended = state === "mended";
   return html`
-    ${failure && html`<p class="dim">${visible(failure.about)} · ${timeOfDay(failure.time_ms)}</p>`}
-    <${Traceback} traceback=${traceback} origin=${failure && { reload: failure.reloadId }} changed=${failure ? changedSinceReload(reloads, failure) : undefined} />
+    <p class="error-title"><b class=${isMended ? "dim" : "bad"}>${visible(error.type)}</b> <${Breakable} text=${error.message} /></p>
+    <p class="dim"><${Breakable} text=${placeOf(tracked)} /></p>
+    <p class="dim">
+      ${timeOfDay(last_ms)} · <${Breakable} text=${victimsOf(tracked)} />${error.file != null && html` · ${versions(tracked)}`}
+    </p>
+    <p>
+      <b class=${isMended ? "good" : tracked.changed_by == null ? "bad" : "warn"}>${stateText(tracked)}</b>
+      ${returns > 0 && html` <b class="warn">↺ came back${returns > 1 && ` ${returns} times`}</b>`}
+    </p>
   `;
 }
 
-function RequestTraceback({ state, failure }) {
-  const { request, problem } = useRequest(state.runId, failure.requestId);
-  // Shows the previous traceback until the next one has loaded, so that nothing flickers.
-  const last = useRef(null);
+/** @param {TrackedError} tracked */
+function stateText({ state, mended_by, changed_by, reload }) {
+  if (state === "mended") return mended_by == null ? "✓ mended" : `✓ mended by save #${mended_by}`;
+  if (changed_by != null) return `◐ changed by save #${changed_by}, not tried since`;
+  return reload == null ? "● open" : "▲ not fixed yet";
+}
+
+/** @param {TrackedError} tracked */
+function versions({ first_generation: first, last_generation: last }) {
+  if (last == null) return "before the first version";
+  return first === last || first == null ? version(last) : `versions ${first} to ${last}`;
+}
+
+/** @param {{ state: State, tracked: TrackedError }} props */
+function Detail({ state, tracked }) {
+  const { id, count, request: requestId, reload, modules } = tracked;
+  const { data, problem } = useFetch(`errors/${id}`, { version: state.runId, refresh: count });
+  const { request } = useRequest(state.runId, requestId);
+  // Shows the previous request until the next one has loaded, so that nothing flickers.
+  const last = useRef(request);
   if (request) last.current = request;
-  if (problem) return html`<p class="warn" role="alert">Cannot show the traceback: ${visible(problem)}.</p>`;
-  if (!last.current) return html`<p class="dim">Loading the traceback…</p>`;
-  const { id, method, path, time_ms, traceback } = last.current;
-  const hashOf = (open) => formatHash({ tab: "requests", open });
+  const changed = reload != null && !requestId
+    ? changedSinceReload(state.reloads, tracked)
+    : changedSince(state.reloads, { generation: tracked.last_generation, time_ms: tracked.last_ms });
+  const hashOf = (/** @type {string} */ open) => formatHash({ tab: "requests", open });
   return html`
-    <p class="dim"><a href=${hashOf(id)}>request #${visible(id)}</a> · ${visible(method)} ${visible(path)} · ${timeOfDay(time_ms)}</p>
-    <${Actions} request=${last.current} state=${state} />
-    <${Replay} key=${id} request=${last.current} state=${state} select=${(sent) => (location.hash = hashOf(sent))} />
-    ${traceback ? html`<${Traceback} traceback=${traceback} origin=${{ request: id }} changed=${changedSince(state.reloads, last.current)} />` : html`<p class="dim">The server stored no traceback for this request.</p>`}
+    <p class="dim">
+      ${requestId && html`<a href=${hashOf(requestId)}>request #${visible(requestId)}</a> · ${visible(tracked.method)} <${Breakable} text=${tracked.path} /> · `}
+      ${timeOfDay(tracked.last_ms)} · <b class=${tracked.state === "mended" ? "good" : "bad"}>${stateText(tracked)}</b>
+      ${" · "}<kbd>n</kbd> <kbd>p</kbd> next and previous error
+    </p>
+    ${modules.length > 0 && html`<p data-testid="dependants">Modules that do not load because of it: <code>${modules.map(visible).join(", ")}</code></p>`}
+    ${last.current && html`
+      <${Actions} request=${last.current} state=${state} />
+      <${Replay} key=${last.current.id} request=${last.current} state=${state} select=${(/** @type {string} */ sent) => (location.hash = hashOf(sent))} />
+    `}
+    ${problem && html`<p class="warn" role="alert">Cannot show the traceback: ${visible(problem)}.</p>`}
+    ${!data && !problem && html`<p class="dim delayed">Loading the traceback…</p>`}
+    ${data && html`<${Traceback} traceback=${data.traceback} origin=${{ error: id }} changed=${changed} />`}
   `;
 }
 
-/** Returns `value`, but changes at most once in MIN_SHOWN_MS. */
+/**
+ * Calls `forget` when another save fails: an error that was opened before is about older code.
+ * @param {State} state
+ * @param {() => void} forget
+ */
+function useNewFailure({ runId, errors }, forget) {
+  const failed = Math.max(0, ...openErrors(errors).map(({ reload }) => reload ?? 0));
+  const before = useRef({ runId, failed });
+  useEffect(() => {
+    const isNewer = before.current.runId === runId && failed > before.current.failed;
+    before.current = { runId, failed };
+    if (isNewer) forget();
+  }, [runId, failed]);
+}
+
+/**
+ * Opens the next and the previous error by `n` and `p`.
+ * @param {TrackedError[]} listed
+ * @param {TrackedError | undefined} shown
+ * @param {(id: string) => void} onOpen
+ */
+function useStepKeys(listed, shown, onOpen) {
+  useEffect(() => {
+    function onKeyDown(/** @type {any} */ event) {
+      if (event.ctrlKey || event.metaKey || event.altKey || event.target.closest("input, textarea, select, dialog")) return;
+      const step = { n: 1, p: -1 }[/** @type {"n" | "p"} */ (event.key)];
+      if (!step || !listed.length) return;
+      const index = listed.findIndex(({ id }) => id === shown?.id);
+      const next = listed[(Math.max(index, step < 0 ? 0 : -1) + step + listed.length) % listed.length];
+      onOpen(String(next.id));
+      event.preventDefault();
+    }
+    addEventListener("keydown", onKeyDown);
+    return () => removeEventListener("keydown", onKeyDown);
+  });
+}
+
+/**
+ * Returns `value`, but changes at most once in MIN_SHOWN_MS.
+ * @template T
+ * @param {T} value
+ * @returns {T}
+ */
 function useThrottled(value) {
   const [shown, setShown] = useState(value);
   const changedAt = useRef(0);

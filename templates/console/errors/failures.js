@@ -1,37 +1,52 @@
-// The list of failures: failed reloads, and failed requests grouped by exception type and location.
+// The errors as the console lists them, and the files that have changed since one.
 //
-// Pure functions over the state of store.js. Knows nothing of how a failure is shown.
+// Pure functions over the state of store.js. Knows nothing of how an error is shown.
 
 import { fileLine } from "../components/format.js";
 
+/** @import { Reload, TrackedError } from "snaxum-events" */
+
 /**
- * Returns the failures in `state`, newest first, as { key, time_ms, type, message, about, count }. A
- * reload also has `traceback` and `reloadId`; a group of requests has `requestId` (the newest one's),
- * `firstGeneration` and `lastGeneration`.
+ * Returns where an error occurs: the line that raised, else the request or the modules.
+ * @param {TrackedError} tracked
  */
-export function failures(state) {
-  const reloads = state.reloads
-    // At startup some modules may fail while the others are served: outcome "ok" with a traceback.
-    .filter(({ traceback }) => traceback)
-    .map((reload) => ({
-      key: reloadKey(reload),
-      time_ms: reload.time_ms,
-      type: reload.traceback?.type ?? "Error",
-      message: reload.traceback?.message ?? "",
-      about: `reload of ${reload.files.join(", ") || reload.cause}`,
-      count: 1,
-      lastGeneration: reload.generation,
-      traceback: reload.traceback,
-      reloadId: reload.id,
-    }));
-  return [...reloads, ...requestFailures(state.requests)].sort((a, b) => b.time_ms - a.time_ms);
+export function placeOf({ error, method, path, modules }) {
+  if (error.file != null) return `${fileLine(error.file, error.line)} in ${error.function}`;
+  return method ? `${method} ${path}` : modules.join(", ");
+}
+
+/**
+ * Returns what failed because of an error: the newest request, or the modules.
+ * @param {TrackedError} tracked
+ */
+export function victimsOf({ method, path, modules }) {
+  const [first, ...others] = modules;
+  const loading = first && `${first} does not load${others.length ? `, nor ${others.length === 1 ? others[0] : `${others.length} modules that import it`}` : ""}`;
+  return [method && `${method} ${path}`, loading].filter(Boolean).join(" · ");
+}
+
+/** @param {TrackedError[]} errors */
+export function openErrors(errors) {
+  return errors.filter(({ state }) => state === "open");
+}
+
+/**
+ * Returns the error because of which a reload failed, if it is recorded.
+ * @param {TrackedError[]} errors
+ * @param {Reload | null} reload
+ */
+export function errorOfReload(errors, reload) {
+  return errors.find((error) => reload !== null && error.reload === reload.id && error.state === "open") ?? null;
 }
 
 /**
  * Returns the files that have changed since a failure in `generation` at `time_ms`. A change that failed to
  * load counts too, unless it was undone.
+ * @param {Reload[]} reloads
+ * @param {{ generation?: number | null, time_ms: number }} failure
  */
 export function changedSince(reloads, { generation, time_ms }) {
+  /** @type {Set<string>} */
   const changed = new Set();
   const undone = new Set();
   for (const reload of reloads) {
@@ -44,30 +59,11 @@ export function changedSince(reloads, { generation, time_ms }) {
   return changed;
 }
 
-/** Returns the files that have changed since a failed reload, in any later reload: an undone change counts. */
-export function changedSinceReload(reloads, { time_ms }) {
-  return new Set(reloads.filter((reload) => reload.time_ms > time_ms).flatMap(({ files }) => files));
-}
-
-export function reloadKey({ id }) {
-  return `reload ${id}`;
-}
-
-function requestFailures(requests) {
-  const groups = new Map();
-  for (const { id, time_ms, method, path, route, generation, error } of requests) {
-    if (!error) continue;
-    // The message may contain data of the request, so it identifies the failure only without a location.
-    const location = error.file == null ? [method, route ?? path, error.message] : [error.file, error.function];
-    const key = JSON.stringify([error.type, ...location]);
-    const group = groups.get(key);
-    if (group) {
-      group.count += 1;
-      group.firstGeneration = generation ?? group.firstGeneration;
-      continue;
-    }
-    const about = error.file == null ? `${method} ${path}` : `${method} ${path} · ${fileLine(error.file, error.line)} in ${error.function}`;
-    groups.set(key, { key, time_ms, ...error, about, count: 1, requestId: id, firstGeneration: generation, lastGeneration: generation });
-  }
-  return [...groups.values()];
+/**
+ * Returns the files that have changed since a failed reload, in any later reload: an undone change counts.
+ * @param {Reload[]} reloads
+ * @param {{ last_ms: number }} error
+ */
+export function changedSinceReload(reloads, { last_ms }) {
+  return new Set(reloads.filter((reload) => reload.time_ms > last_ms).flatMap(({ files }) => files));
 }

@@ -1,28 +1,43 @@
-// A traceback: newest frame first or in Python's order, with failing columns, locals, folded library frames
-// and the chain of causes.
+// An error: hint, frames with colored source and locals, folded library frames, and the chain of causes.
 //
+// Used by the console, by error pages and in pages of the app, so it imports nothing that needs the console.
 // Draws the traceback it receives; never fetches one. All of it is text.
 
 import { createContext, html, useContext, useMemo, useState } from "../vendor/preact-htm.js";
 import { CopyButton } from "../components/copy-button.js";
 import { pluralize, visible } from "../components/format.js";
 import { SourceLink } from "../components/source-link.js";
+import { CodeFrame } from "./code-frame.js";
+import { Locals } from "./locals.js";
+
+/** @import { Frame, Traceback as TracebackData } from "snaxum-events" */
+/** @typedef {{ request?: string, reload?: number, error?: number }} Origin */
 
 const MAX_CHAIN = 20;
+// Repeats of the same frame, as in a deep recursion, that are shown.
+const MAX_REPEATS = 2;
 const KEY = "snaxum.traceback";
 const PYTHON_ORDER = "python";
+/** @type {Set<string>} */
 const NO_FILES = new Set();
 
 /** A function from a frame to the target that the server opens for it, or null. */
-const FrameTarget = createContext(() => null);
+const FrameTarget = createContext(/** @type {(frame: Frame) => object | null} */ (() => null));
 
-/** Returns the frame that most likely failed: the newest of the user's own code, else the newest of all. */
+/**
+ * Returns the frame that most likely failed: the newest of the user's own code, else the newest of all.
+ * @param {TracebackData | null | undefined} traceback
+ */
 export function failingFrame(traceback) {
   const frames = traceback?.frames ?? [];
   return frames.findLast((frame) => frame.user) ?? frames.at(-1) ?? null;
 }
 
-/** Returns a map from each frame of a traceback to its number in the server's order. */
+/**
+ * Returns a map from each frame of a traceback to its number in the server's order.
+ * @param {TracebackData | null | undefined} traceback
+ * @param {Map<Frame, number>} [numbers]
+ */
 export function frameNumbers(traceback, numbers = new Map()) {
   for (const frame of traceback?.frames ?? []) numbers.set(frame, numbers.size);
   for (const related of [traceback?.cause, ...(traceback?.exceptions ?? [])]) if (related) frameNumbers(related, numbers);
@@ -30,19 +45,20 @@ export function frameNumbers(traceback, numbers = new Map()) {
 }
 
 /**
- * `changed` has the files that have changed since; `origin` is `{ request: id }` or `{ reload: id }`, to
- * which the traceback belongs.
+ * `changed` has the files that have changed since; `origin` is the request, the reload or the error to which
+ * the traceback belongs.
+ * @param {{ traceback: TracebackData, changed?: Set<string>, origin?: Origin | null }} props
  */
 export function Traceback({ traceback, changed = NO_FILES, origin }) {
   const [order, setOrder] = useState(loadOrder);
   const isOldestFirst = order === PYTHON_ORDER;
   const target = useMemo(() => {
     const numbers = origin ? frameNumbers(traceback) : null;
-    return (frame) => numbers && { ...origin, frame: numbers.get(frame) };
-  }, [traceback, origin?.request, origin?.reload]);
+    return (/** @type {Frame} */ frame) => numbers && { ...origin, frame: numbers.get(frame) };
+  }, [traceback, origin?.request, origin?.reload, origin?.error]);
 
   function toggleOrder() {
-    const next = order === PYTHON_ORDER ? "" : PYTHON_ORDER;
+    const next = isOldestFirst ? "" : PYTHON_ORDER;
     storeOrder(next);
     setOrder(next);
   }
@@ -56,6 +72,7 @@ export function Traceback({ traceback, changed = NO_FILES, origin }) {
   `;
 }
 
+/** @param {{ traceback: TracebackData, changed: Set<string>, isOldestFirst: boolean }} props */
 function Chain({ traceback, changed, isOldestFirst }) {
   const exceptions = causes(traceback);
   const shown = isOldestFirst ? exceptions.toReversed() : exceptions;
@@ -84,110 +101,114 @@ function loadOrder() {
   }
 }
 
+/** @param {string} order */
 function storeOrder(order) {
   try {
     localStorage.setItem(KEY, order);
   } catch {}
 }
 
+/** @param {TracebackData} traceback */
 function causes(traceback) {
+  /** @type {TracebackData[]} */
   const exceptions = [];
-  for (let each = traceback; each && exceptions.length < MAX_CHAIN; each = each.cause) exceptions.push(each);
+  for (let each = /** @type {TracebackData | null | undefined} */ (traceback); each && exceptions.length < MAX_CHAIN; each = each.cause) exceptions.push(each);
   return exceptions;
 }
 
+/** @param {TracebackData} exception */
 function relationToCause({ relation }) {
   return relation === "cause" ? "It was caused by:" : "It was raised while handling:";
 }
 
+/** @param {TracebackData} exception */
 function relationToNext({ relation }) {
   return relation === "cause"
     ? "The above exception was the direct cause of the following exception:"
     : "During handling of the above exception, another exception occurred:";
 }
 
+/** @param {{ exception: TracebackData, changed: Set<string>, isOldestFirst: boolean }} props */
 function Exception({ exception, changed, isOldestFirst }) {
   const frames = isOldestFirst ? (exception.frames ?? []) : (exception.frames ?? []).toReversed();
   const failing = failingFrame(exception);
+  const inGroup = exception.exceptions ?? [];
   return html`
     <section class="exception">
       <header>
         <h3><span class="bad">${visible(exception.type)}</span>${exception.message && html`: <span class="exception-message">${visible(exception.message)}</span>`}</h3>
       </header>
-      ${exception.hint && html`<p class="hint"><b>Hint</b> ${visible(exception.hint)}</p>`}
+      ${exception.hint && html`<p class="hint" data-testid="hint"><b>Hint</b> ${visible(exception.hint)}</p>`}
       ${(exception.notes ?? []).map((note) => html`<p class="note">${visible(note)}</p>`)}
-      ${(exception.exceptions ?? []).length > 0 && html`
+      ${inGroup.length > 0 && html`
         <ul class="exception-group" aria-label="Exceptions of the group">
-          ${exception.exceptions.map((each) => html`<li><${Chain} traceback=${each} changed=${changed} isOldestFirst=${isOldestFirst} /></li>`)}
+          ${inGroup.map((each) => html`<li><${Chain} traceback=${each} changed=${changed} isOldestFirst=${isOldestFirst} /></li>`)}
         </ul>
       `}
       ${groupFrames(frames).map((group, index) =>
         group[0].user || !failing?.user
-          ? group.map((frame) => html`<${Frame} frame=${frame} isFailing=${frame === failing} isChanged=${changed.has(frame.file)} />`)
-          : html`
-              <details class="library" key=${index}>
-                <summary>${pluralize(group.length, "library frame")}</summary>
-                ${group.map((frame) => html`<${Frame} frame=${frame} isChanged=${changed.has(frame.file)} />`)}
-              </details>
-            `,
+          ? html`<${Frames} key=${index} frames=${group} failing=${failing} changed=${changed} />`
+          : html`<${LibraryFrames} key=${index} frames=${group} changed=${changed} />`,
       )}
     </section>
   `;
 }
 
-/** Splits the frames into runs of the user's own and of libraries. */
+/**
+ * Splits the frames into runs of the user's own and of libraries.
+ * @param {Frame[]} frames
+ */
 function groupFrames(frames) {
+  /** @type {Frame[][]} */
   const groups = [];
   for (const frame of frames) {
-    if (groups.at(-1)?.[0].user === frame.user) groups.at(-1).push(frame);
+    const last = groups.at(-1);
+    if (last?.[0].user === frame.user) last.push(frame);
     else groups.push([frame]);
   }
   return groups;
 }
 
-function Frame({ frame, isFailing, isChanged }) {
+/**
+ * A recursion shows each of its frames once or twice.
+ * @param {{ frames: Frame[], failing: Frame | null, changed: Set<string> }} props
+ */
+function Frames({ frames, failing, changed }) {
+  const repeats = new Map();
+  const shown = frames.filter((frame) => {
+    const place = `${frame.file}:${frame.line}:${frame.function}`;
+    repeats.set(place, (repeats.get(place) ?? 0) + 1);
+    return frame === failing || repeats.get(place) <= MAX_REPEATS;
+  });
+  const folded = frames.length - shown.length;
+  return html`
+    ${shown.map((frame) => html`<${FrameView} frame=${frame} isFailing=${frame === failing} isChanged=${changed.has(frame.file)} />`)}
+    ${folded > 0 && html`<p class="dim" data-testid="repeats">The same lines ${folded === 1 ? "once" : `${folded} times`} more.</p>`}
+  `;
+}
+
+/** @param {{ frames: Frame[], changed: Set<string> }} props */
+function LibraryFrames({ frames, changed }) {
+  const [isOpen, setOpen] = useState(false);
+  return html`
+    <details class="library" onToggle=${(/** @type {any} */ event) => event.target === event.currentTarget && setOpen(event.target.open)}>
+      <summary>${pluralize(frames.length, "library frame")}</summary>
+      ${isOpen && html`<${Frames} frames=${frames} failing=${null} changed=${changed} />`}
+    </details>
+  `;
+}
+
+/** @param {{ frame: Frame, isFailing: boolean, isChanged: boolean }} props */
+function FrameView({ frame, isFailing, isChanged }) {
   const target = useContext(FrameTarget)(frame);
-  const locals = frame.locals ?? [];
   return html`
     <article class="frame">
       <p class="location">
         <${SourceLink} file=${frame.file} line=${frame.line} target=${target} /> <span class="dim">in</span> <code>${visible(frame.function)}</code>
         ${isChanged && html` <b class="warn" title="these lines ran; the file has changed since" data-testid="source-changed">▲ source changed since</b>`}
       </p>
-      ${frame.source?.length > 0 && html`
-        <pre class="source" tabindex="0">${frame.source.map((line) => html`<${SourceLine} frame=${frame} line=${line} />`)}</pre>
-      `}
-      ${locals.length > 0 && html`
-        <details class="locals" open=${isFailing}>
-          <summary>${pluralize(locals.length, "local")}</summary>
-          <table class="facts">
-            <tbody>
-              ${locals.map(({ name, value }) => html`<tr><th scope="row"><code>${visible(name)}</code></th><td><code>${visible(value)}</code></td></tr>`)}
-            </tbody>
-          </table>
-        </details>
-      `}
+      ${frame.source?.length > 0 && html`<${CodeFrame} frame=${frame} />`}
+      <${Locals} locals=${frame.locals ?? []} isOpen=${isFailing} />
     </article>
   `;
-}
-
-function SourceLine({ frame, line: { line, text } }) {
-  const isFailing = line >= frame.line && line <= (frame.end_line ?? frame.line);
-  const [before, failed, after] = isFailing ? splitAtFailure(frame, line, String(text)) : [String(text), "", ""];
-  return html`
-    <span class=${isFailing ? "line failing" : "line"}>
-      <span class="gutter"><span aria-hidden="true">${isFailing ? "›" : " "}</span>${isFailing && html`<span class="visually-hidden">failing line </span>`}${line}</span>
-      <code>${visible(before)}${failed && html`<mark>${visible(failed)}</mark>`}${visible(after)}</code>
-    </span>
-  `;
-}
-
-// Python counts characters, JavaScript UTF-16 units: an emoji before the failing columns would shift them.
-function splitAtFailure(frame, line, text) {
-  if (frame.column == null) return [text, "", ""];
-  const characters = Array.from(text);
-  const indent = characters.findIndex((character) => character.trim());
-  const from = line === frame.line ? frame.column : Math.max(0, indent);
-  const to = line === (frame.end_line ?? frame.line) ? (frame.end_column ?? from + 1) : characters.length;
-  return [characters.slice(0, from), characters.slice(from, to), characters.slice(to)].map((part) => part.join(""));
 }

@@ -5,10 +5,11 @@
 
 import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { page } from "../server/api.js";
+import { openInEditor } from "../server/commands.js";
 import { Sparkline } from "../components/charts.js";
 import { CurrentLoad } from "../components/current-load.js";
 import { Errors } from "../errors/errors.js";
-import { failures, reloadKey } from "../errors/failures.js";
+import { errorOfReload, openErrors } from "../errors/failures.js";
 import { FilterBox } from "../components/filter.js";
 import { duration, milliseconds, rate, version, visible } from "../components/format.js";
 import { LiveRegion, useAnnouncement } from "./live-region.js";
@@ -31,17 +32,15 @@ const HASH_DELAY_MS = 200;
 const TABS = [
   { name: "requests", title: "Requests", content: Requests, count: (state) => state.requests.length },
   { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
-  { name: "errors", title: "Errors", content: Errors, count: (state) => failures(state).length },
+  { name: "errors", title: "Errors", content: Errors, count: (state) => openErrors(state.errors).length },
   { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
   { name: "workers", title: "Workers", content: Workers },
 ];
 
 export function Layout({ state, connection, traffic }) {
   const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useUrlHash(state.runId);
-  const [selected, select] = useState(null);
   const [isHelpOpen, setHelpOpen] = useState(false);
   useShortcuts({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelpOpen(!isHelpOpen) });
-  useEffect(() => select(null), [state.runId]);
 
   const filter = filters[tab.name] ?? "";
   const Content = tab.content;
@@ -53,12 +52,11 @@ export function Layout({ state, connection, traffic }) {
   }, [health.glyph, health.short]);
 
   function showFailure(reload) {
-    select(failures(state).find(({ key }) => key === reloadKey(reload)) ?? null);
-    goTo(TABS.find(({ name }) => name === "errors"));
+    location.hash = formatHash({ tab: "errors", q: filters.errors, open: errorOfReload(state.errors, reload)?.id });
   }
 
   const { editor: urlTemplate = null, opens_editor: serverOpens = false } = state.status ?? {};
-  const editor = useMemo(() => ({ urlTemplate, serverOpens }), [urlTemplate, serverOpens]);
+  const editor = useMemo(() => ({ urlTemplate, open: serverOpens ? openInEditor : null }), [urlTemplate, serverOpens]);
   return html`<${Editor.Provider} value=${editor}>
     <header class="top">
       <h1>snaxum</h1>
@@ -91,8 +89,7 @@ export function Layout({ state, connection, traffic }) {
     <main>
       <h2 class="visually-hidden">${tab.title}</h2>
       ${state.status
-        ? html`<${ErrorBoundary} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen}
-            selected=${selected} select=${select} /></>`
+        ? html`<${ErrorBoundary} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
     <${ShortcutsDialog} isOpen=${isHelpOpen} close=${() => setHelpOpen(false)} about=${aboutServer(state)} />

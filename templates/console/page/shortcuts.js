@@ -9,6 +9,7 @@ const HELP = [
   ["/", "filter the list; Esc clears the filter"],
   ["↑ ↓ Home End", "move between rows"],
   ["Enter", "open a row"],
+  ["n p", "show the next or the previous error"],
   ["← → Home End", "move between the parts of an open request"],
   ["Esc", "close the open request or dialog"],
   ["?", "show the keyboard shortcuts"],

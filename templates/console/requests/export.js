@@ -67,8 +67,11 @@ export function markdownReport(request, state, { version, origin }) {
     fenced(`${method} ${path}`),
   ];
   let exception = traceback;
+  let heading = "## Exception";
   for (let depth = 0; exception && depth < MAX_CHAIN; depth += 1, exception = exception.cause) {
-    parts.push(depth ? `## ${exception.relation === "cause" ? "Caused by" : "While handling"}` : "## Exception", fenced(exceptionText(exception)));
+    parts.push(heading, fenced(exceptionText(exception)));
+    // The relation of an exception is to its own cause.
+    heading = `## ${exception.relation === "cause" ? "Caused by" : "While handling"}`;
   }
   const headers = (request.request_headers ?? []).map(([name, value]) => `${name}: ${value}`);
   parts.push("## Request", fenced([`${method} ${path}${request.query ? `?${request.query}` : ""}`, ...headers].join("\n")));

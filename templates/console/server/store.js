@@ -3,13 +3,14 @@
 // Pure functions over plain data: never touches the page, the network or the clock.
 // Every list has a bound, so the memory of a console that stays open for days is bounded.
 
-/** @import { Message, Metrics, Pin, Reload, RouteInfo, ServerStatus, Traceback, WebSocketMessage } from "snaxum-events" */
+/** @import { Message, Metrics, Pin, Reload, RouteInfo, ServerStatus, Traceback, TrackedError, WebSocketMessage } from "snaxum-events" */
 /** @import { ListedRequest } from "../types.js" */
 
 // More than the server stores: this page collects the requests that it has received.
 const MAX_REQUESTS = 10_000;
 const MAX_RELOADS = 100;
 const MAX_MESSAGES = 2000;
+const MAX_ERRORS = 200;
 
 /**
  * Lists are newest first, as the server sends them.
@@ -23,6 +24,7 @@ const MAX_MESSAGES = 2000;
  *   requests: ListedRequest[],
  *   reloads: Reload[],
  *   messages: WebSocketMessage[],
+ *   errors: TrackedError[],
  *   pins: Pin[],
  *   pinResults: Record<string, { passing: number, failing: number }>,
  *   lastFailure: Traceback | null,
@@ -49,6 +51,7 @@ export const initialState = {
   reloads: [],
   // Messages of WebSockets that this page has received.
   messages: [],
+  errors: [],
   // In the order in which they were pinned.
   pins: [],
   // Results of replaying the pinned requests, by generation. Contains only results that this page received.
@@ -85,6 +88,7 @@ const reducers = {
       requests: state.awaitsSnapshot ? message.requests : mergeRequests(message.requests, state.requests),
       reloads: message.reloads.slice(0, MAX_RELOADS),
       messages: state.awaitsSnapshot ? [] : state.messages,
+      errors: message.errors,
       pins: message.pins ?? [],
       pinResults: state.awaitsSnapshot ? {} : state.pinResults,
       lastFailure: message.last_failure ?? null,
@@ -103,6 +107,13 @@ const reducers = {
   "websocket.close": (state, { close }) => ({
     requests: state.requests.map((request) => (request.id === close.request ? { ...request, close, error: close.error ?? request.error } : request)),
   }),
+
+  // The newest first, as in the snapshot.
+  "error.state": (state, { error }) => {
+    const others = state.errors.filter(({ id }) => id !== error.id);
+    const older = others.findIndex(({ last_ms }) => last_ms <= error.last_ms);
+    return { errors: others.toSpliced(older < 0 ? others.length : older, 0, error).slice(0, MAX_ERRORS) };
+  },
 
   "reload.start": (state, { files }) => ({ reloading: files }),
   "reload.ok": reloadEnded,
