@@ -71,14 +71,15 @@ pub struct Local {
     pub name: String,
     /// Its `repr`, truncated and redacted.
     pub value: String,
-    /// The name of its type, of a value with parts or a shape.
-    #[serde(default)]
+    /// The name of its type; missing for a value without parts and shape.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kind: Option<String>,
-    /// The size of a container, or the shape of a frame or an array.
-    #[serde(default)]
+    /// The size of a container, or the shape of a frame or an array; may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shape: Option<String>,
-    /// Its first attributes, items or columns; a column has the first values as its own.
-    #[serde(default)]
+    /// Its first attributes, items or columns; a column has its first values as its own. May be
+    /// missing.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub parts: Vec<Local>,
 }
 

@@ -57,7 +57,9 @@ def hostile(request: Request):
     huge = repr_of(lambda self: "x" * 5_000_000)
     recurses = repr_of(recursive)
     never_ends = repr_of(endless)
-    late = "after the unfinished task"
+    next = "after the unfinished task"
+    second, third = repr_of(endless), repr_of(endless)
+    late = "after three of them"
     raise Noted("it went wrong")
 
 @route("/slow")
@@ -97,11 +99,12 @@ async fn a_hostile_repr_neither_stalls_nor_stops_the_server() {
     let huge = hostile.value("huge");
     assert!(huge.len() < 1200 && huge.contains("5000000 characters"));
     assert_eq!(hostile.value("never_ends"), "<Hostile: not shown, out of time>");
+    assert_eq!(hostile.value("next"), "'after the unfinished task'", "one hides no other");
     assert_eq!(hostile.value("late"), "<str: not shown, out of time>");
 
     let slow = Shown::of(&server, "/slow").await;
     assert_eq!(slow.value("library"), "slow", "a library's `repr` is waited for");
-    assert_eq!(slow.value("late"), "<str: not shown, out of time>");
+    assert_eq!(slow.value("late"), "'after the slow one'");
 
     let on_the_loop = Shown::of(&server, "/async").await;
     assert_eq!(on_the_loop.value("never_ends"), "<Hostile: not shown, out of time>");

@@ -59,7 +59,7 @@ def functions(filename: str) -> Functions:
 
 
 def called(function: Callable[[object], str], value: object = None) -> Any:
-    limit = Deadline(0.01, own_file=debug_locals.__file__)
+    limit = Deadline(0.01, own_files=(debug_locals.__file__,))
     try:
         return limit.call(function, value)
     except DeadlineExceeded:
@@ -105,7 +105,7 @@ def test_nothing_is_raised_once_a_call_has_returned(of_user: Functions) -> None:
 
 
 def shown(value: object) -> str:
-    limit = Deadline(0.02, own_file=debug_locals.__file__)
+    limit = Deadline(0.02, own_files=(debug_locals.__file__,))
     try:
         return debug_locals.safe_repr("value", value, limit)
     finally:

@@ -13,15 +13,21 @@ import threading
 import time
 from collections.abc import Callable
 from types import FrameType
+from typing import TypeVar
 
 from .._core import own_files
 from .._reload.user_paths import is_user_file
 
 # The interval between attempts to end a late call.
 _RETRY_S = 0.005
+# Calls that end late do not use up the time of the others, up to this number.
+MAX_LATE = 2
 # Libraries that may be interrupted, too: their reprs only call other reprs. By name: importing them
 # costs memory, and an unloaded module runs no code.
 _INTERRUPTIBLE = ("collections", "dataclasses", "enum", "reprlib")
+
+
+_T = TypeVar("_T")
 
 
 class DeadlineExceeded(BaseException):
@@ -31,10 +37,19 @@ class DeadlineExceeded(BaseException):
 class Deadline:
     """One deadline for several calls of a thread. Close it after the last call."""
 
-    def __init__(self, seconds: float, own_file: str = "") -> None:
-        """Code of `own_file` may be interrupted like the user's."""
-        self._own_file = own_file
+    def __init__(
+        self, seconds: float, own_files: tuple[str, ...] = (), call_seconds: float | None = None
+    ) -> None:
+        """Code of `own_files` may be interrupted like the user's.
+
+        `call_seconds` bounds each call, too.
+        """
+        self._own_files = own_files
         self._deadline = time.monotonic() + seconds
+        self._call_seconds = seconds if call_seconds is None else call_seconds
+        self._late = 0
+        # The deadline of the call that runs.
+        self._call_deadline = self._deadline
         self._ident = threading.get_ident()
         # Locked while a call is checked and ended, and while one returns.
         self._lock = _thread.allocate_lock()
@@ -47,7 +62,7 @@ class Deadline:
         """Report whether the time is up."""
         return time.monotonic() > self._deadline
 
-    def call(self, function: Callable[[object], str], value: object) -> str:
+    def call(self, function: Callable[[object], _T], value: object) -> _T:
         """Return `function(value)`, or raise DeadlineExceeded at the deadline."""
         if self._end is None:
             self._end, begun = _thread.allocate_lock(), _thread.allocate_lock()
@@ -58,7 +73,9 @@ class Deadline:
             # Before Python 3.12 a new thread has the id of its parent until it runs, and would get
             # the exception that is raised there.
             begun.acquire()
+        begun_at = time.monotonic()
         try:
+            self._call_deadline = min(self._deadline, begun_at + self._call_seconds)
             self._caller = sys._getframe()
             return function(value)
         finally:
@@ -69,6 +86,10 @@ class Deadline:
                         self._caller = None
                 except DeadlineExceeded:
                     pass
+            took = time.monotonic() - begun_at
+            if took > self._call_seconds and self._late < MAX_LATE:
+                self._late += 1
+                self._deadline += took
 
     def close(self) -> None:
         """Stop the thread that watches the clock."""
@@ -78,7 +99,8 @@ class Deadline:
 
     def _watch(self, end: _thread.LockType, begun: _thread.LockType) -> None:
         begun.release()
-        if end.acquire(timeout=max(0.0, self._deadline - time.monotonic())):
+        first = min(self._call_seconds, self._deadline - time.monotonic())
+        if end.acquire(timeout=max(0.0, first)):
             return
         try:
             import ctypes  # large, and rarely needed
@@ -88,7 +110,7 @@ class Deadline:
         thread, error = ctypes.c_ulong(self._ident), ctypes.py_object(DeadlineExceeded)
         while not end.acquire(timeout=_RETRY_S):
             with self._lock:
-                if self._can_interrupt():
+                if time.monotonic() > self._call_deadline and self._can_interrupt():
                     raise_in(thread, error)
 
     def _can_interrupt(self) -> bool:
@@ -97,7 +119,7 @@ class Deadline:
             return False
         while frame is not None and frame is not self._caller:
             file = frame.f_code.co_filename
-            if file != self._own_file and not _is_interruptible(file):
+            if file not in self._own_files and not _is_interruptible(file):
                 return False
             frame = frame.f_back
         return frame is not None

@@ -7,17 +7,15 @@ and never prints.
 
 from __future__ import annotations
 
-import functools
 import importlib
 import linecache
 import re
 import traceback
 from collections.abc import Callable, Iterator, Sequence
-from types import CodeType, FrameType, ModuleType, TracebackType
+from types import CodeType, FrameType, TracebackType
 from typing import Any, cast
 
 from .._core import own_files
-from .._core.foreign_names import explain_object
 from .._core.handlers import code_of, innermost
 from .._core.late_regex import late
 from .._core.objects import (
@@ -30,9 +28,10 @@ from .._core.objects import (
 from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
 from ..templates import is_template
-from .locals import describe_locals, repr_deadline
+from .hints import hint_for
+from .locals import LocalsReader
 from .redact import mask_beginning, mask_text, rules
-from .repr_timeout import Deadline, DeadlineExceeded
+from .repr_timeout import DeadlineExceeded
 from .source_mask import MaskedSource, mask_lines, mask_source, split_lines
 
 MAX_FRAMES = 100
@@ -64,15 +63,16 @@ def capture(error: BaseException, *, with_locals: bool) -> dict[str, Any]:
         return _describe(error, None, set(), 0)
     # So that their first use does not count against the deadline, nor do the sources.
     rules()
-    _foreign_calls()
     _read_sources(error)
-    deadline = repr_deadline()
+    reader = LocalsReader()
     try:
-        return _describe(error, deadline, set(), 0)
+        described = _describe(error, reader, set(), 0)
+        reader.unfold()
+        return described
     except DeadlineExceeded:  # it arrived after the last call
         return _describe(error, None, set(), 0)
     finally:
-        deadline.close()
+        reader.close()
 
 
 def add_handler(failure: dict[str, Any], handler: object) -> None:
@@ -121,16 +121,17 @@ def _read_sources(error: BaseException) -> None:
 
 
 def _describe(
-    error: BaseException, deadline: Deadline | None, seen: set[int], depth: int
+    error: BaseException, reader: LocalsReader | None, seen: set[int], depth: int
 ) -> dict[str, Any]:
     seen.add(id(error))
-    frames = list(_frames(trace_of(error), deadline))
+    frames = list(_frames(trace_of(error), reader))
     if is_a(error, SyntaxError):
         frames += _syntax_frames(cast(SyntaxError, error))
+    message = message_of(error)
     data: dict[str, Any] = {
         "type": _type_name(error),
-        "message": message_of(error),
-        "hint": _hint(error),
+        "message": message,
+        "hint": hint_for(error, trace_of(error), message),
         "notes": _notes(error),
         "frames": frames,
         "cause": None,
@@ -142,11 +143,11 @@ def _describe(
     if linked is None and not _suppresses_context(error):
         linked, relation = _context_of(error), "context"
     if linked is not None and id(linked) not in seen and depth < MAX_CHAIN:
-        data["cause"] = _describe(linked, deadline, seen, depth + 1)
+        data["cause"] = _describe(linked, reader, seen, depth + 1)
         data["relation"] = relation
     if depth < MAX_CHAIN:
         data["exceptions"] = [
-            _describe(each, deadline, seen, depth + 1)
+            _describe(each, reader, seen, depth + 1)
             for each in _members(error)[:MAX_GROUP]
             if id(each) not in seen
         ]
@@ -162,7 +163,7 @@ def _members(error: BaseException) -> Sequence[BaseException]:
         return ()
 
 
-def _frames(tb: TracebackType | None, deadline: Deadline | None) -> Iterator[dict[str, Any]]:
+def _frames(tb: TracebackType | None, reader: LocalsReader | None) -> Iterator[dict[str, Any]]:
     entries: list[tuple[FrameType, int, tuple[int | None, ...]]] = []
     while tb is not None:
         entries.append((tb.tb_frame, tb.tb_lineno, _positions(tb)))
@@ -183,7 +184,7 @@ def _frames(tb: TracebackType | None, deadline: Deadline | None) -> Iterator[dic
             "function": getattr(code, "co_qualname", code.co_name),
             "user": user,
             "source": _around(source.lines, line),
-            "locals": describe_locals(frame, deadline) if user and deadline is not None else [],
+            "locals": reader.describe(frame) if user and reader is not None else [],
         }
 
 
@@ -290,31 +291,6 @@ def _notes(error: BaseException) -> list[str]:
         return [mask_text(note) for note in getattr(error, "__notes__", ()) if type(note) is str]
     except BaseException:
         return []
-
-
-def _hint(error: BaseException) -> str | None:
-    name = attribute(error, "name") if is_a(error, ModuleNotFoundError) else None
-    if type(name) is str and name:
-        package = name.partition(".")[0]
-        return f"add {package} to pyproject.toml and run `snaxum sync`, or fix the name"
-    if is_a(error, TabError, IndentationError):
-        return "indent with spaces only, four a level"
-    hint: str | None
-    if type(error) is TypeError:
-        hint = _foreign_calls().explain(message_of(error), trace_of(error))
-    elif type(error) is KeyError:
-        hint = _foreign_calls().explain_key(error, trace_of(error))
-    else:
-        hint = explain_object(error)
-    return hint
-
-
-@functools.cache
-def _foreign_calls() -> ModuleType:
-    """Import `foreign_calls` with the first failure that it may explain."""
-    from . import foreign_calls
-
-    return foreign_calls
 
 
 def _text(error: BaseException) -> str:
