@@ -19,6 +19,7 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from .._core.limited_calls import call_within
 from .._core.objects import attribute, is_awaitable, module_of, type_name, type_qualname
 from .._runtime import leases
 from .._runtime.generations import Generation, current, loading_node
@@ -89,9 +90,7 @@ class Retirement:
 
     def end_now(self, generation: Generation, timeout: float) -> None:
         """End all generations, at a clean stop."""
-        worker = threading.Thread(target=self._end_all, args=(generation,), daemon=True)
-        worker.start()
-        worker.join(timeout)
+        call_within(timeout, lambda: self._end_all(generation))
 
     def run_hook(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook and wait a limited time; log and return the exception that it raised."""
@@ -212,10 +211,7 @@ def _call_with_timeout(
         except BaseException as error:
             raised.append(error)
 
-    thread = threading.Thread(target=run, name="hook", daemon=True)
-    thread.start()
-    thread.join(limit)
-    if thread.is_alive():
+    if not call_within(limit, run, "hook"):
         _log.error("%s did not finish within %g s; continuing without it", what, limit)
     elif raised:
         if logs:

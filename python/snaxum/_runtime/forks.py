@@ -13,6 +13,8 @@ import time
 from collections.abc import Callable
 from typing import Any
 
+from .._core.limited_calls import call_within
+
 # How long a terminated process may take to end.
 TERM_GRACE_S = 0.5
 
@@ -79,9 +81,7 @@ def end_children() -> None:
     for child in ending:
         child.terminate()
     # Pools and managers end their processes, and wait for them.
-    finalizers = threading.Thread(target=util._run_finalizers, args=(0,), daemon=True)
-    finalizers.start()
-    finalizers.join(TERM_GRACE_S)
+    call_within(TERM_GRACE_S, lambda: util._run_finalizers(0))
     ending += [child for child in process.active_children() if child.daemon]
     for child in ending:
         child.terminate()
@@ -100,6 +100,4 @@ def stop_resource_tracker() -> None:
     stop_tracker = getattr(resource_tracker._resource_tracker, "_stop", None)
     if stop_tracker is not None:
         # It waits for the helper, which waits for the processes of user code that share it.
-        waiting = threading.Thread(target=stop_tracker, daemon=True)
-        waiting.start()
-        waiting.join(TRACKER_WAIT_S)
+        call_within(TRACKER_WAIT_S, stop_tracker)
