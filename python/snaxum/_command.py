@@ -22,13 +22,15 @@ _HANDOVER = "SNAXUM_TAKE_OVER"
 def run() -> None:
     """Run the command line; the process ends with it."""
     try:
+        host = describe_host()
+        # Python 3.12 itself fails to load a module from such a path.
+        _require_utf8(__file__)
+    except ValueError as error:
+        sys.exit(f"error: {error}")
+    try:
         from . import _snaxum
     except ImportError as error:
         sys.exit(_explain(error))
-    try:
-        host = describe_host()
-    except ValueError as error:
-        sys.exit(f"error: {error}")
     program = [sys.executable, *_options(sys.orig_argv, len(sys.argv) - 1), *_starter()]
     arguments = sys.argv[1:]
     _prepare()
@@ -42,14 +44,18 @@ def describe_host() -> tuple[str, str, str]:
 
     Raises ValueError if the path of the file is not UTF-8.
     """
-    path = os.fsencode(sys.executable)
+    _require_utf8(sys.executable)
+    return sys.executable, sys.version.split()[0], sys.prefix
+
+
+def _require_utf8(file: str) -> None:
+    path = os.fsencode(file)
     try:
         path.decode()
     except UnicodeDecodeError:
         raise ValueError(
             f"the path `{path.decode(errors='replace')}` is not UTF-8; rename the directory or file"
         ) from None
-    return sys.executable, sys.version.split()[0], sys.prefix
 
 
 def _options(line: list[str], arguments: int) -> list[str]:

@@ -16,7 +16,7 @@ def test_a_call_that_returns_in_time() -> None:
     assert threads[0] is not threading.main_thread()
 
 
-def test_a_call_that_takes_longer_goes_on() -> None:
+def test_a_longer_call_continues() -> None:
     may_end, has_ended = threading.Event(), threading.Event()
 
     def wait() -> None:

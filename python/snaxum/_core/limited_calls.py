@@ -1,4 +1,4 @@
-"""Calls that are waited for a limited time; one that takes longer continues on its thread."""
+"""Calls that are waited for a limited time; a longer one continues on its thread."""
 
 from __future__ import annotations
 
