@@ -110,6 +110,7 @@ impl From<&Arc<ReloadRecord>> for Reload {
             strategy: report.strategy.clone(),
             reason: report.reason.clone(),
             files: reload.files.clone(),
+            save: report.save,
             modules: report.modules.clone(),
             phases: report.phases.clone(),
             total_ms: ms(reload.total),

@@ -224,7 +224,7 @@ def describe(what: str, about: list[str]) -> bytes:
     """Return `what` as JSON, for the console; null if it does not exist.
 
     Possible are `pool`, `modules`, `order` (of matching), `workers`, `source` (of the route with an
-    id) and `match` (of a method and a path).
+    id), `match` (of a method and a path) and `save` (the diff of a save with a number).
     """
     from ._debug import route_lookup, running_requests
 
@@ -237,6 +237,8 @@ def describe(what: str, about: list[str]) -> bytes:
         return to_json(running_requests.describe(running()))
     if what == "source":
         return to_json(report.source_of(generation, *about))
+    if what == "save":
+        return to_json(running().reloader.saved.describe(*about))
     if what == "match":
         return explain(*about)
     return to_json(report.describe(generation))

@@ -101,6 +101,7 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/api/errors", get(api::errors))
         .route("/__snaxum/api/errors/{id}", get(api::error))
         .route("/__snaxum/api/reloads", get(api::reloads))
+        .route("/__snaxum/api/reloads/{id}/diff", get(api::save_diff))
         .route("/__snaxum/api/logs", get(api::logs))
         .route("/__snaxum/api/reload", post(commands::reload))
         .route("/__snaxum/api/restart", post(commands::restart))

@@ -27,6 +27,10 @@ pub struct LoadReport {
     /// The files that differ from the code that serves, relative to the project.
     #[serde(default)]
     pub files: Vec<String>,
+    /// The number by which Python knows the texts of the save; 0 if it has none.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub save: u64,
     /// The modules that ran, in order.
     pub modules: Vec<ModuleRun>,
     /// The number of modules in the generation that serves.

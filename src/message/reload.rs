@@ -31,6 +31,9 @@ pub struct Reload {
     pub reason: String,
     /// The files that changed.
     pub files: Vec<String>,
+    /// The number by which Python knows the texts of the save; 0 if it has none.
+    #[serde(skip)]
+    pub save: u64,
     /// The modules that ran, in order.
     pub modules: Vec<ModuleRun>,
     /// The duration of each phase.

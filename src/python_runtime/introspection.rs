@@ -40,6 +40,12 @@ impl PythonRuntime {
         self.describe("source", &[route_id]).await
     }
 
+    /// The diff of a save by its number in a report, as JSON; null while a module loads or Python is
+    /// stopping.
+    pub async fn save_diff(&self, number: u64) -> serde_json::Value {
+        self.describe("save", &[&number.to_string()]).await
+    }
+
     /// The result of [`explain`](Self::explain); null while a module loads or Python is stopping.
     pub async fn explain_soon(&self, method: &str, path: &str) -> serde_json::Value {
         self.describe("match", &[method, path]).await

@@ -105,6 +105,50 @@ async fn no_part_of_a_source_s_address_is_taken_for_a_path() {
 }
 
 #[tokio::test]
+async fn a_save_is_compared_with_the_code_that_was_loaded() {
+    let server = app(&[]).await;
+    let diff = async |id: u64| {
+        let diff = server.api(&format!("reloads/{id}/diff")).await;
+        let files = diff["files"].as_array().expect("a list").clone();
+        let lines = files.iter().flat_map(|file| file["hunks"].as_array().expect("a list").clone());
+        let lines = lines.flat_map(|hunk| hunk.as_array().expect("a list").clone());
+        let changed = lines.filter(|line| line["sign"] != " ");
+        let changed = changed.map(|line| format!("{}{}", text(&line["sign"]), text(&line["text"])));
+        (files[0].clone(), changed.collect::<Vec<_>>())
+    };
+    let start = server.api("reloads/1/diff").await;
+    assert_eq!(start, json!({"is_stored": false, "files": []}));
+
+    let changed = APP.replace(
+        "def new(request: Request) -> dict:\n    return {}",
+        "def new(request: Request) -> dict:\n    return {1: 1}",
+    );
+    server.edit("app.py", &changed);
+    server.api("wait").await;
+    let (file, lines) = diff(2).await;
+    assert_eq!((text(&file["file"]), text(&file["kind"])), ("python/app.py", "changed"));
+    assert_eq!(lines, ["-    return {}", "+    return {1: 1}"]);
+    assert_eq!(text(&file["functions"][0]["name"]), "new");
+
+    // A save that does not load is compared with the code that is still serving.
+    server.edit("app.py", &format!("{changed}def oops(:\n"));
+    server.api("wait").await;
+    assert_eq!(diff(3).await.1, ["+def oops(:"]);
+
+    // Comments: the serving code has the new lines from now on.
+    server.edit("app.py", &format!("# a comment\n{changed}"));
+    server.api("wait").await;
+    assert_eq!(diff(4).await.1, ["+# a comment"]);
+
+    let request = server.request(reqwest::Method::GET, "/__snaxum/api/reloads/99/diff");
+    assert_eq!(super::support::send(request.bearer_auth(&server.token)).await.status, 404);
+}
+
+fn text(value: &Value) -> &str {
+    value.as_str().expect("a text")
+}
+
+#[tokio::test]
 async fn a_match_names_the_winner_its_parameters_and_why_others_lost() {
     let server = app(&[]).await;
 

@@ -14,7 +14,7 @@
 - `late_saves`: ends an attempt that more files of the same save have overtaken
 - `line_shift`: updates line numbers without running a module
 - `module_state`, `migrate`: lost globals, and kept values of replaced classes
-- `failures`, `report`, `warnings`, `removed_names`: the outcome of an attempt
+- `failures`, `report`, `warnings`, `removed_names`, `saved_texts`: the outcome of an attempt
 - `retirement`, `background_tasks`: end the old generation and its tasks
 - `executors`: new processes for executors of user code
 

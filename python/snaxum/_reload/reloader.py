@@ -26,6 +26,7 @@ from . import (
     held_resources,
     late_saves,
     line_shift,
+    saved_texts,
 )
 from .attempt import Attempt, Plan, lead, warm_up
 from .broken_routes import BrokenRoutes
@@ -80,6 +81,7 @@ class Reloader:
         self.env_file = env_file
         self.detector = ChangeDetector(root, display_root(), env_file)
         self.rows = RouteRowCache()
+        self.saved = saved_texts.SavedTexts()
         # The finder of the serving generation.
         self.finder: UserFinder | None = None
         # The modules found in `root`, until a file is created or deleted.
@@ -111,11 +113,15 @@ class Reloader:
             return "held"
         if on_begin is not None:
             on_begin()
+        # Before the attempt: if only lines moved, it replaces the text of the serving code.
+        saved = saved_texts.files_of(plan.changes) if plan.serving.number else None
         try:
             report = self._load(plan, newer)
         except Overtaken:
             return "overtaken"
         self.detector.record_attempt(plan.changes)
+        if saved is not None:
+            report.save = self.saved.add(saved)
         # Also of modules that failed: the next save corrects them.
         report.code_dirs = sorted(set(map(os.path.dirname, plan.changes.sources.by_path())))
         return report

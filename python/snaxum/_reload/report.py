@@ -33,6 +33,8 @@ class Report:
     def __init__(self, files: list[str]) -> None:
         self.outcome = "ok"
         self.generation = 0
+        # The number of its texts in `SavedTexts`; 0 without. Only Rust reads it.
+        self.save = 0
         # `none`, `lines`, `dependents`, `all` or `restart`, and the reason for it.
         self.strategy = "dependents"
         self.reason = ""

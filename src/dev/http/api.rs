@@ -114,6 +114,16 @@ pub(super) async fn error(State(dev): State<Dev>, Path(id): Path<u64>) -> Respon
     }
 }
 
+/// Returns the changes of a save to the text of the code, file by file.
+pub(super) async fn save_diff(State(dev): State<Dev>, Path(id): Path<u64>) -> Response {
+    let reload = dev.inner.recorder.reloads().into_iter().find(|reload| reload.id == id);
+    match reload.map(|reload| reload.save) {
+        None => (StatusCode::NOT_FOUND, "No recorded reload has this id.\n").into_response(),
+        Some(0) => Json(serde_json::json!({"is_stored": false, "files": []})).into_response(),
+        Some(save) => json_or_busy(dev.inner.runtime.save_diff(save).await),
+    }
+}
+
 pub(super) async fn pins(State(dev): State<Dev>) -> Json<Vec<Pin>> {
     Json(dev.inner.pins.list().to_vec())
 }
