@@ -16,11 +16,6 @@ const DECLARATIONS = path.join(__dirname, "node_modules/.snaxum/events.d.ts");
 // Older modules without types. A module that has them must leave the list, and a new one may not join it.
 const UNTYPED = new Set([
   "live.js",
-  "page/layout.js",
-  "reloads/contract.js",
-  "reloads/import-path.js",
-  "reloads/reload-controls.js",
-  "reloads/reloads.js",
   "requests/export.js",
   "requests/preview.js",
   "requests/replay.js",
@@ -37,7 +32,6 @@ const UNTYPED = new Set([
   "routes/routes.js",
   "routes/try-it.js",
   "routes/try-websocket.js",
-  "workers/workers.js",
 ]);
 
 async function main() {

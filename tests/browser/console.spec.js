@@ -24,7 +24,8 @@ test.beforeEach(async ({ world }) => {
 });
 
 test("the printed link opens the console and leaves no token in the address", async ({ page, world, errors }) => {
-  await world.open(page);
+  await page.goto(world.console);
+  await expect(page.getByTestId("connection")).toContainText("connected");
 
   expect(page.url()).toBe(`${world.app}__snaxum/`);
   expect(await page.content()).not.toContain(new URL(world.console).searchParams.get("t"));
@@ -227,13 +228,13 @@ test("the console reconnects when the server does not respond to a ping", async 
   await ping();
   expect(connections).toBe(1);
   await expect.poll(async () => (await ping(), connections)).toBe(2);
-  await expect(page.getByTestId("connection")).toContainText("live");
+  await expect(page.getByTestId("connection")).toContainText("connected");
 });
 
 test("the console reconnects to a restarted server and shows that it is signed out", async ({ page, world }) => {
   await world.open(page);
   await world.stop();
-  await expect(page.getByTestId("connection")).not.toContainText("live");
+  await expect(page.getByTestId("connection")).not.toContainText("connected");
 
   // The new process has a new token, so the page cannot reconnect without the new link.
   await world.start(world.port);
@@ -272,10 +273,15 @@ async def waiting(request: Request) -> str:
     await asyncio.Event().wait()
 `);
   await world.open(page);
+  await world.get("/hello");
+  await expect(page.getByTestId("request-row")).toHaveCount(1);
+  const top = async () => (await page.locator(".request-rows").boundingBox()).y;
+  const before = await top();
   const client = new AbortController();
   const request = fetch(new URL("/waiting", world.app), { signal: client.signal }).catch(() => {});
   // The request is listed after half a second, so the server has received it before the abort.
-  await expect(page.getByText("/waiting").first()).toBeVisible();
+  await expect(page.getByTestId("slow-requests")).toContainText("/waiting");
+  expect(await top(), "the table stays where it is").toBe(before);
   client.abort();
   await request;
 
@@ -286,6 +292,35 @@ async def waiting(request: Request) -> str:
   const details = page.getByTestId("request-details");
   await expect(details).toContainText("The client disconnected before the response.");
   await expect(details).not.toContainText("Gnull");
+  expect(errors).toEqual([]);
+});
+
+test("a frozen list counts new requests until it is shown again", async ({ page, world, errors }) => {
+  await world.open(page);
+  await world.get("/hello");
+  await expect(page.getByTestId("request-row")).toHaveCount(1);
+  await page.getByRole("button", { name: "Freeze list" }).click();
+  await world.get("/boom");
+  await page.getByRole("button", { name: "Show 1 new" }).click();
+  await expect(page.getByTestId("request-row")).toHaveCount(2);
+  await expect(page.getByRole("button", { name: "Freeze list" })).toBeVisible();
+  expect(errors).toEqual([]);
+});
+
+test("many routes that only moved are one line of a reload, which unfolds by file", async ({ page, world, errors }) => {
+  const many = Array.from({ length: 12 }, (_, index) => `@route("/many/${index}")\ndef many${index}(request):\n    return "many"\n`).join("\n");
+  world.edit("many.py", `from snaxum import route\n\n${many}`);
+  await world.open(page, "reloads");
+  await expect(page.getByTestId("state")).toContainText("version 2 live");
+  world.edit("many.py", `from snaxum import route\n\nLIMIT = 3\n\n${many}`);
+  const row = page.getByTestId("reload-row").first();
+  await expect(row).toContainText("12 routes moved");
+  await row.click();
+  const details = page.locator(".expanded-content");
+  await expect(details.getByText("12 routes to another line")).toBeVisible();
+  await expect(details.getByText("GET /many/11")).toBeHidden();
+  await details.getByText("12 routes to another line").click();
+  await expect(details.getByText("GET /many/11")).toBeVisible();
   expect(errors).toEqual([]);
 });
 

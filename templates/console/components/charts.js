@@ -33,20 +33,24 @@ export function Sparkline({ values, label, top, format = String }) {
 
 /**
  * Several lines on one scale, and a table of their numbers. `lines` have a `name`, the `values` and the
- * value of the whole minute, `minute`; each has a style of its own, which its row of the table shows.
- * @param {{ lines: { name: string, about: string, values: Values, minute: number | null }[], title: string, format?: Format }} props
+ * value of the whole minute, `minute`; `span` is the time between the ends of the scale. Each line each has a style of its own, which its row of the table shows.
+ * @param {{ lines: { name: string, about: string, values: Values, minute: number | null }[], title: string, span: string, format?: Format }} props
  */
-export function LineChart({ lines, title, format = String }) {
+export function LineChart({ lines, title, span, format = String }) {
   const highest = Math.max(...lines.flatMap(({ values }) => values.filter((value) => value != null)), 0);
   const step = (CHART_WIDTH - 2) / Math.max(1, (lines[0]?.values.length ?? 0) - 1);
   const y = (/** @type {number} */ value) => CHART_HEIGHT - 2 - (value / (highest || 1)) * (CHART_HEIGHT - 4);
   const max = (/** @type {Values} */ values) => Math.max(...values.filter((value) => value != null));
   return html`
     <div class="chart">
-      <svg class="lines" aria-hidden="true" viewBox=${`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`} preserveAspectRatio="none">
-        <path d=${`M0 ${CHART_HEIGHT - 0.5}H${CHART_WIDTH}`} class="baseline" />
+      <div class="plot" aria-hidden="true">
+        <span class="y-axis"><span>${highest > 0 ? format(highest) : ""}</span><span>${highest > 0 ? format(highest / 2) : ""}</span><span>${format(0)}</span></span>
+        <svg class="lines" viewBox=${`0 0 ${CHART_WIDTH} ${CHART_HEIGHT}`} preserveAspectRatio="none">
+        <path d=${`M0 ${CHART_HEIGHT - 0.5}H${CHART_WIDTH}M0 ${CHART_HEIGHT / 2}H${CHART_WIDTH}M0 2H${CHART_WIDTH}`} class="baseline" />
         ${lines.map(({ values }, index) => segments(values).map((segment) => html`<path d=${linePath(segment, step, y)} class=${`segment line-${index} ${segment.values.length > 1 ? "" : "dot"}`} />`))}
-      </svg>
+        </svg>
+        <span class="x-axis"><span>${span} ago</span><span>now</span></span>
+      </div>
       <table class="facts">
         <caption class="visually-hidden">${title}</caption>
         <thead><tr><td></td><th scope="col" class="number">last minute</th><th scope="col" class="number">worst second</th></tr></thead>

@@ -6,28 +6,38 @@ import { milliseconds, pluralize, visible } from "./format.js";
 /** @import { Metrics } from "snaxum-events" */
 
 /**
- * The queue and the busy threads, in the header.
+ * The requests that wait for a thread, and the busy threads, in the header.
  * @param {{ metrics: Metrics | null }} props
  */
 export function CurrentLoad({ metrics }) {
-  if (!metrics) return null;
+  // While nothing runs there is nothing to show.
+  if (!metrics || !(metrics.queued || metrics.busy)) return null;
   const { queued, busy, dispatch_workers } = metrics;
-  return html`<li data-testid="current-load"><span class=${queued ? "warn" : ""}>queue ${queued}</span> · ${busy} of ${pluralize(dispatch_workers, "thread")} busy</li>`;
+  return html`<li data-testid="current-load">${queued > 0 && html`<span class="warn">${queued} waiting</span> · `}${busy} of ${pluralize(dispatch_workers, "thread")} busy</li>`;
 }
 
 /**
- * Requests that are still running after half a second.
+ * Requests that are still running after half a second: the oldest in one line, so that the list below stays
+ * where it is, and the others on demand.
  * @param {{ metrics: Metrics | null }} props
  */
 export function SlowRequests({ metrics }) {
   if (!metrics?.slow) return null;
   const { slow, running } = metrics;
+  const [first, ...others] = running;
+  if (!first) return null;
   return html`
-    <ul class="slow-requests" aria-label="Requests that have run for more than half a second" data-testid="slow-requests">
-      ${running.map(({ id, method, path, age_ms }) => html`
-        <li key=${id}><span class="warn">◌ running</span> <span class="dim">#${visible(id)}</span> <code>${visible(method)} ${visible(path)}</code> for ${milliseconds(age_ms)}</li>
-      `)}
-      ${slow > running.length && html`<li class="dim">and ${slow - running.length} more</li>`}
-    </ul>
+    <details class="slow-requests" aria-label="Requests that have run for more than half a second" data-testid="slow-requests">
+      <summary><span class="warn">◌ running</span> <${Running} request=${first} />${slow > 1 && ` and ${slow - 1} more`}</summary>
+      ${others.length > 0 && html`<ul>
+        ${others.map((request) => html`<li key=${request.id}><${Running} request=${request} /></li>`)}
+        ${slow > running.length && html`<li class="dim">and ${slow - running.length} more</li>`}
+      </ul>`}
+    </details>
   `;
+}
+
+/** @param {{ request: import("snaxum-events").RunningRequest }} props */
+function Running({ request: { id, method, path, age_ms } }) {
+  return html`<span class="dim">#${visible(id)}</span> <code>${visible(method)} ${visible(path)}</code> for ${milliseconds(age_ms)}`;
 }

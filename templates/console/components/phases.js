@@ -16,7 +16,7 @@ import { milliseconds, visible } from "./format.js";
 export const REQUEST_PHASES = {
   read: { label: "reading", meaning: "receiving the body" },
   queue: { label: "thread", meaning: "waiting for a Python thread or the event loop" },
-  gil: { label: "Python lock", meaning: "waiting for the interpreter lock (GIL)" },
+  gil: { label: "Python lock", meaning: "waiting for the interpreter lock" },
   py: { label: "your code", meaning: "running the handler" },
   convert: { label: "encoding", meaning: "turning the result into a response" },
   send: { label: "sending", meaning: "writing the response to the connection" },
@@ -62,12 +62,20 @@ export function PhaseBar({ phases, total_ms }) {
   const sum = parts.reduce((total, [, ms]) => total + ms, 0) || 1;
   const text = parts.map(([name, ms]) => `${labelOf(name)} ${milliseconds(ms)}`).join(" · ") || "no phases measured";
   return html`
-    <span class="bar" role="img" aria-label=${text} title=${text} style=${{ width: `${barLength(total_ms) * 100}%` }}>
+    <span class="track"><span class="bar" role="img" aria-label=${text} title=${text} style=${{ width: `${barLength(total_ms) * 100}%` }}>
       ${parts
         .filter(([, ms]) => ms / sum >= 0.01)
         .map(([name, ms]) => html`<i class=${colorClass(name)} style=${{ flexGrow: ms / sum }} />`)}
-    </span>
+    </span></span>
   `;
+}
+
+// The marks are where .track in phases.css has its lines: each is ten times the one before.
+const MARKS = ["1 ms", "10", "100", "1 s"];
+
+/** The head of a column of bars: their scale. */
+export function PhaseScale() {
+  return html`<span class="visually-hidden">Phases</span><span class="scale" aria-hidden="true" title="the length of a bar is logarithmic">${MARKS.map((mark) => html`<span key=${mark}>${mark}</span>`)}</span>`;
 }
 
 /** @param {{ phases: PhaseNames }} props */

@@ -2,11 +2,19 @@
 //
 // Uses the current imports, which may differ from those at an older reload. Never decides what runs.
 
+/** @import { Reload } from "snaxum-events" */
+
 import { html } from "../vendor/preact-htm.js";
 import { version, visible } from "../components/format.js";
 import { useFetch } from "../server/use-fetch.js";
 
-/** The import path of each module of a reload. */
+/** @typedef {{ module: string, file: string, imports: string[], missing_imports: string[], inputs: string[] }} Module */
+/** @typedef {{ file: string, verb: string, modules: string[] }} ImportChain */
+
+/**
+ * The import path of each module of a reload.
+ * @param {{ reload: Reload, generation: number }} props
+ */
 export function ImportPaths({ reload, generation }) {
   const { data: modules, problem } = useFetch("modules", { version: generation });
   if (problem) return html`<p class="warn" role="alert">Cannot show the imports: ${visible(problem)}.</p>`;
@@ -19,6 +27,7 @@ export function ImportPaths({ reload, generation }) {
   `;
 }
 
+/** @param {{ name: string, path: ImportChain | null, reason: string }} props */
 function ImportPath({ name, path, reason }) {
   if (!path) return html`<code>${visible(name)}</code> <span class="dim">${reason ? visible(reason) : "no longer imports a changed file"}</span>`;
   const { file, verb, modules } = path;
@@ -31,6 +40,10 @@ function ImportPath({ name, path, reason }) {
 /**
  * Returns the shortest path from one of `files` to the module `name`, as { file, verb, modules } whose
  * last module is `name`; null if there is none.
+ * @param {string} name
+ * @param {string[]} files
+ * @param {Module[]} modules
+ * @returns {ImportChain | null}
  */
 function importPathTo(name, files, modules) {
   const byName = new Map(modules.map((module) => [module.module, module]));

@@ -2,14 +2,18 @@
 //
 // Never starts a reload: reload-controls.js does.
 
+/** @import { Reload, RouteDiff, RouteRef } from "snaxum-events" */
+/** @import { View } from "../types.js" */
+/** @import { State } from "../server/store.js" */
+
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { ContractList, ContractSummary } from "./contract.js";
 import { changedSinceReload } from "../errors/failures.js";
 import { textMatcher } from "../components/filter.js";
-import { milliseconds, timeOfDay, version, visible } from "../components/format.js";
+import { milliseconds, pluralize, timeOfDay, version, visible } from "../components/format.js";
 import { ImportPaths } from "./import-path.js";
 import { outcomeText } from "./outcome.js";
-import { PhaseBar, PhaseLegend, PhaseTable, RELOAD_PHASES } from "../components/phases.js";
+import { PhaseBar, PhaseLegend, PhaseScale, PhaseTable, RELOAD_PHASES } from "../components/phases.js";
 import { Logs } from "../requests/request-parts.js";
 import { MARKERS } from "../routes/routes.js";
 import { SourceLink } from "../components/source-link.js";
@@ -17,12 +21,17 @@ import { KeyedRows, navigateRows, onRowClick, toggled } from "../components/tabl
 import { Traceback } from "../errors/traceback.js";
 import { useFetch } from "../server/use-fetch.js";
 
+/** @type {Record<string, { glyph: string, word: string, className: string }>} */
 const OUTCOMES = {
   ok: { glyph: "✔", word: "live", className: "good" },
   failed: { glyph: "✖", word: "not live", className: "bad" },
   noop: { glyph: "=", word: "no change", className: "dim" },
 };
 
+// More routes of one kind are folded.
+const MAX_UNFOLDED = 8;
+
+/** @type {Record<string, string>} */
 const STRATEGIES = {
   none: "nothing to load",
   lines: "line numbers only",
@@ -31,8 +40,12 @@ const STRATEGIES = {
   restart: "a new process",
 };
 
+/** @typedef {keyof RouteDiff} Kind */
+const KINDS = /** @type {Kind[]} */ (Object.keys(MARKERS));
+
+/** @param {View} props */
 export function Reloads({ state, filter }) {
-  const [opened, setOpened] = useState(new Set());
+  const [opened, setOpened] = useState(/** @type {Set<number>} */ (new Set()));
   // A new process numbers its reloads from 1 again.
   useEffect(() => setOpened(new Set()), [state.runId]);
   const matches = textMatcher(filter);
@@ -59,7 +72,7 @@ export function Reloads({ state, filter }) {
             <th scope="col" class="c-outcome">Outcome</th>
             <th scope="col" class="c-serving"><abbr title="version of your code that is live after the reload">Version</abbr></th>
             <th scope="col" class="c-total number">Total</th>
-            <th scope="col" class="c-bar">Phases</th>
+            <th scope="col" class="c-bar"><${PhaseScale} /></th>
             <th scope="col" class="c-files">Files</th>
             <th scope="col" class="c-diff">Changes</th>
           </tr>
@@ -77,6 +90,7 @@ export function Reloads({ state, filter }) {
   `;
 }
 
+/** @param {{ reload: Reload, pinResults?: { passing: number, failing: number }, isFirst: boolean, isOpen: boolean, toggle: () => void }} props */
 function ReloadRow({ reload, pinResults, isFirst, isOpen, toggle }) {
   const { time_ms, outcome, generation, total_ms, phases, files, cause, traceback } = reload;
   const { glyph, word, className } = OUTCOMES[outcome] ?? { glyph: "?", word: outcome, className: "dim" };
@@ -95,42 +109,86 @@ function ReloadRow({ reload, pinResults, isFirst, isOpen, toggle }) {
   `;
 }
 
+/** @param {{ results: { passing: number, failing: number } }} props */
 function PinResults({ results: { passing, failing } }) {
   return html`<span class="change" data-testid="pin-results">⚑ pinned: ${passing > 0 && html`<b class="good">${passing} passing</b>`}${passing > 0 && failing > 0 && ", "}${failing > 0 && html`<b class="bad">${failing} failing</b>`}</span>`;
 }
 
+/**
+ * @param {string[]} files
+ * @param {string} cause
+ */
 function filesText(files, cause) {
   if (!files.length) return html`<span class="dim">${visible(cause)}</span>`;
   return `${visible(files[0])}${files.length > 1 ? ` +${files.length - 1} more` : ""}`;
 }
 
+/** @param {Reload} reload */
 function diffText(reload) {
   const { diff, cause, outcome } = reload;
   if (outcome === "noop") return html`<span class="dim">${outcomeText(reload)}</span>`;
-  const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
+  const kinds = kindsOf(diff);
   if (!kinds.length) return html`<span class="dim">same routes</span>`;
-  if (cause === "start") return html`<span class="dim">${diff.added.length} routes</span>`;
+  if (cause === "start") return html`<span class="dim">${pluralize(listOf(diff, "added").length, "route")}</span>`;
   return kinds.map((kind) => {
-    const [first, ...more] = diff[kind];
+    const [first, ...more] = listOf(diff, kind);
+    if (kind === "moved") return html`<span class="change dim">${pluralize(more.length + 1, "route")} moved</span> `;
     const { label, className } = MARKERS[kind];
     return html`<span class="change"><b class=${className}>${label[0]}</b> ${routeText(first)}${more.length > 0 && ` +${more.length} more`}</span> `;
   });
 }
 
+/**
+ * The routes of one kind of change, by file. Long lists, and routes that only moved to another line, are
+ * folded.
+ * @param {{ kind: Kind, routes: (RouteRef & { by?: string })[], isStart: boolean }} props
+ */
+function RouteChanges({ kind, routes, isStart }) {
+  const { label, className } = MARKERS[kind];
+  const files = Map.groupBy(routes, ({ file }) => file);
+  return html`
+    <details class="route-changes" open=${kind !== "moved" && !isStart && routes.length <= MAX_UNFOLDED}>
+      <summary><b class=${className}>${label}</b> ${pluralize(routes.length, "route")}${kind === "moved" && html` <span class="dim">to another line</span>`}</summary>
+      ${[...files].map(([file, each]) => html`
+        <p key=${file}><${SourceLink} file=${file} className="dim" /></p>
+        <ul>${each.map((route) => html`
+          <li key=${`${route.methods} ${route.path}`}><code>${routeText(route)}</code> ${route.by && html`by <code>${visible(route.by)}</code> `}<${SourceLink} file=${route.file} line=${route.line} className="dim" /></li>
+        `)}</ul>
+      `)}
+    </details>
+  `;
+}
+
+/** @param {RouteDiff} diff */
+function kindsOf(diff) {
+  return KINDS.filter((kind) => listOf(diff, kind).length);
+}
+
+/**
+ * @param {RouteDiff} diff
+ * @param {Kind} kind
+ * @returns {(RouteRef & { by?: string })[]}
+ */
+function listOf(diff, kind) {
+  return diff[kind] ?? [];
+}
+
+/** @param {RouteRef} route */
 function routeText({ methods, path }) {
   return visible(`${methods.join(" ")} ${path}`);
 }
 
+/** @param {{ reload: Reload, state: State }} props */
 function ReloadDetails({ reload, state }) {
   const [showsImports, setShowsImports] = useState(false);
   const { data: lines } = useFetch("logs", { version: `${state.runId} ${reload.id}` });
-  const logs = (lines ?? []).filter((line) => line.reload === reload.id).reverse();
+  const logs = (lines ?? []).filter((/** @type {import("snaxum-events").LogLine} */ line) => line.reload === reload.id).reverse();
   const { cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback, contract } = reload;
-  const kinds = Object.keys(MARKERS).filter((kind) => diff?.[kind]?.length);
+  const kinds = kindsOf(diff);
   return html`
     <div class="expanded-content">
       <p data-testid="reload-summary">${outcomeText(reload)}</p>
-      ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, reload)} />`}
+      ${traceback && html`<${Traceback} traceback=${traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, { last_ms: reload.time_ms })} />`}
       <div class="columns">
         <section>
           <h3>Cause</h3>
@@ -145,7 +203,7 @@ function ReloadDetails({ reload, state }) {
             : html`<p class="dim">none</p>`}
           ${modules?.length > 0 && cause !== "start" && html`
             <p class="actions"><button type="button" aria-expanded=${showsImports} onClick=${() => setShowsImports(!showsImports)}>Why these modules?</button></p>
-            ${showsImports && html`<${ImportPaths} reload=${reload} generation=${state.status.generation} />`}
+            ${showsImports && html`<${ImportPaths} reload=${reload} generation=${state.status?.generation} />`}
           `}
         </section>
         ${state_reset?.length > 0 && html`
@@ -168,9 +226,7 @@ function ReloadDetails({ reload, state }) {
         `}
         <section>
           <h3>Routes</h3>
-          ${kinds.map((kind) => diff[kind].map((route) => html`
-            <p><b class=${MARKERS[kind].className}>${MARKERS[kind].label}</b> <code>${routeText(route)}</code> ${route.by && html`by <code>${visible(route.by)}</code> `}<${SourceLink} file=${route.file} line=${route.line} className="dim" /></p>
-          `))}
+          ${kinds.map((kind) => html`<${RouteChanges} key=${kind} kind=${kind} routes=${listOf(diff, kind)} isStart=${cause === "start"} />`)}
           ${!kinds.length && html`<p class="dim">unchanged</p>`}
         </section>
         ${contract && html`

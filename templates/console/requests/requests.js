@@ -8,7 +8,7 @@ import { appUrl } from "../server/api.js";
 import { SlowRequests } from "../components/current-load.js";
 import { isClientClosed, milliseconds, pluralize, statusClass, timeOfDay, visible } from "../components/format.js";
 import { useAnnouncement } from "../page/live-region.js";
-import { PhaseBar, PhaseLegend, REQUEST_PHASES } from "../components/phases.js";
+import { PhaseBar, PhaseLegend, PhaseScale, REQUEST_PHASES } from "../components/phases.js";
 import { Pins } from "./replay.js";
 import { RequestDetails } from "./request-details.js";
 import { CHIPS, hasTerm, parseFilter, toggleTerm } from "./request-filter.js";
@@ -62,6 +62,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           <${PhaseLegend} phases=${REQUEST_PHASES} />
           ${state.droppedEvents > 0 && html`<span class="warn">${pluralize(state.droppedEvents, "event")} dropped</span>`}
           ${filter && html`<span class="dim" data-testid="match-count">${requests.length} of ${listed.length}</span>`}
+          <${SlowRequests} metrics=${state.metrics} />
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
             ${frozen ? `Show ${countNew(frozen, state.requests)} new` : "Freeze list"}
           </button>
@@ -69,7 +70,6 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
         <div id="filter-problems" data-testid="filter-problems">
           ${problems.map((problem) => html`<p class="problem"><b class="warn">▲ ignored</b> ${visible(problem)}</p>`)}
         </div>
-        <${SlowRequests} metrics=${state.metrics} />
         <${Pins} pins=${state.pins} select=${onOpen} />
         <table class="rows request-rows">
           <caption class="visually-hidden">Newest requests first</caption>
@@ -81,7 +81,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
               <th scope="col" class="c-path">Path</th>
               <th scope="col" class="c-status">Status</th>
               <th scope="col" class="c-total number">Total</th>
-              <th scope="col" class="c-bar">Phases</th>
+              <th scope="col" class="c-bar"><${PhaseScale} /></th>
             </tr>
           </thead>
           <tbody onKeyDown=${navigateRows}>

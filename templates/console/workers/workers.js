@@ -3,6 +3,21 @@
 // Fetches once a second while it is shown, and when a process started or ended. Marks data that the server
 // cannot provide at the moment.
 
+/** @import { View } from "../types.js" */
+/** @import { Measured } from "../server/traffic.js" */
+
+/**
+ * The data of the server. A request that it knows only by its number has nothing else.
+ * @typedef {{ id: string, method?: string, path?: string, age_ms?: number, generation?: number | null }} Running
+ * @typedef {{ count: number, requests: Running[] }} RunningList
+ * @typedef {{ name: string, request: Running | null, replaced?: boolean }} Thread
+ * @typedef {{ method: string, route: string, requests: number, mean_ms: number, p50_ms: number | null, p99_ms: number | null, errors: number }} SlowRoute
+ * @typedef {{ function: string, request: string, generation: number, age_ms: number }} BackgroundFunction
+ * @typedef {{ pid: number | null, device?: number | null, address?: string, busy: boolean, task: string | null, task_ms: number | null, stale: boolean, done: number, failed: number, rss_bytes: number | null, generation: number | null }} PoolWorker
+ * @typedef {{ time_ms: number, pid: number, task: string | null, exit_code: number | null, was_killed: boolean, successor: number | null }} Exit
+ * @typedef {(...texts: unknown[]) => boolean} Matches
+ */
+
 import { html, useRef } from "../vendor/preact-htm.js";
 import { LineChart, Sparkline } from "../components/charts.js";
 import { textMatcher } from "../components/filter.js";
@@ -13,6 +28,7 @@ import { useFetch } from "../server/use-fetch.js";
 const FETCH_INTERVAL_MS = 1000;
 const SAMPLES = 60;
 
+/** @param {View} props */
 export function Workers({ state, traffic, filter }) {
   const { data, problem } = useFetch("workers", { version: state.runId, interval_ms: FETCH_INTERVAL_MS, refresh: state.workerEvents });
   const busy = useSamples(data, countBusy, state.runId);
@@ -21,6 +37,8 @@ export function Workers({ state, traffic, filter }) {
   }
   const { dispatch, queue, queue_capacity: capacity, slowest_routes: slowest, loop, pool_requests: poolRequests, stream_requests: streamRequests, websockets, background, pool, generation } = data;
   const matches = textMatcher(filter);
+  const threads = /** @type {Thread[]} */ (dispatch);
+  const busyThreads = threads.filter(({ request }) => request);
   return html`
     <div class="workers" data-testid="workers">
       ${problem && html`<p class="warn" role="status">▲ Not up to date: ${visible(problem)}.</p>`}
@@ -28,14 +46,14 @@ export function Workers({ state, traffic, filter }) {
       <section aria-labelledby="threads-title">
         <header>
           <h2 id="threads-title">Python threads</h2>
-          <p class="dim">${dispatch.filter(({ request }) => request).length} of ${dispatch.length} busy</p>
+          <p class="dim" data-testid="busy-threads">${busyThreads.length} of ${dispatch.length} busy</p>
           <${Sparkline} values=${busy} top=${dispatch.length} label=${`busy Python threads in the last minute, of ${dispatch.length}`} />
         </header>
-        <table class="rows">
-          <caption class="visually-hidden">Python threads and their requests</caption>
+        ${busyThreads.length > 0 && html`<table class="rows">
+          <caption class="visually-hidden">Busy Python threads and their requests</caption>
           <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="version of the code that handles the request">Version</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
           <tbody onKeyDown=${navigateRows}>
-            ${dispatch.filter(({ name, request }) => matches(name, filterText(request))).map(({ name, request, replaced }, index) => html`
+            ${busyThreads.filter(({ name, request }) => matches(name, filterText(request))).map(({ name, request, replaced }, index) => html`
               <tr key=${name} class="static" data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
                 <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler exceeded the time limit">▲ replaced</b>`}</td>
                 <td class="c-path"><${RequestLine} request=${request} /></td>
@@ -44,7 +62,7 @@ export function Workers({ state, traffic, filter }) {
               </tr>
             `)}
           </tbody>
-        </table>
+        </table>`}
       </section>
       <${RequestList} title="Queue" about=${`waiting for a Python thread, of ${capacity} at most`} list=${queue} matches=${matches} generation=${generation} />
       <${SlowestRoutes} routes=${slowest} matches=${matches} />
@@ -53,17 +71,19 @@ export function Workers({ state, traffic, filter }) {
       ${background?.length > 0 && html`<${Background} functions=${background} matches=${matches} generation=${generation} />`}
       ${websockets?.count > 0 && html`<${RequestList} title="WebSockets" about="open" list=${websockets} matches=${matches} generation=${generation} />`}
       <${Pool} pool=${pool} poolRequests=${poolRequests} generation=${generation} matches=${matches} />
-      ${pool?.handlers?.map((each) => html`<${Pool} key=${each.handler} pool=${each} title=${`Workers of ${visible(each.handler)}`} generation=${generation} matches=${matches} />`)}
+      ${pool?.handlers?.map((/** @type {any} */ each) => html`<${Pool} key=${each.handler} pool=${each} title=${`Workers of ${visible(each.handler)}`} generation=${generation} matches=${matches} />`)}
     </div>
   `;
 }
 
+/** @type {{ name: string, key: "p50_ms" | "p95_ms" | "p99_ms", about: string }[]} */
 const PERCENTILES = [
   { name: "p50", key: "p50_ms", about: "50 % of the requests took at most this long" },
   { name: "p95", key: "p95_ms", about: "95 % of the requests took at most this long" },
   { name: "p99", key: "p99_ms", about: "99 % of the requests took at most this long" },
 ];
 
+/** @param {{ traffic: Measured }} props */
 function Latency({ traffic }) {
   const { count, seconds } = traffic;
   const lines = PERCENTILES.map(({ name, key, about }) => ({ name, about, minute: traffic[key], values: seconds.map((second) => second[key]) }));
@@ -73,12 +93,15 @@ function Latency({ traffic }) {
         <h2 id="latency-title">Latency</h2>
         <p class="dim">${pluralize(count, "request")} in the last minute, by second</p>
       </header>
-      <${LineChart} lines=${lines} format=${milliseconds} title="Latency percentiles" />
+      <${LineChart} lines=${lines} format=${milliseconds} title="Latency percentiles" span="60 s" />
     </section>
   `;
 }
 
-/** The slowest routes since the start of the server, as `snaxum top` shows them. */
+/**
+ * The slowest routes since the start of the server, as `snaxum top` shows them.
+ * @param {{ routes: SlowRoute[], matches: Matches }} props
+ */
 function SlowestRoutes({ routes, matches }) {
   const shown = routes.filter(({ route, method }) => matches(route, method));
   return html`
@@ -110,12 +133,18 @@ function SlowestRoutes({ routes, matches }) {
   `;
 }
 
-/** A quantile, of which only the bound is known. */
+/**
+ * A quantile, of which only the bound is known.
+ * @param {number | null} ms
+ */
 function bound(ms) {
   return ms == null ? "> 30 s" : `≤ ${milliseconds(ms)}`;
 }
 
-/** A list of requests with their ages, or the reason why there is none. */
+/**
+ * A list of requests with their ages, or the reason why there is none.
+ * @param {{ title: string, about?: string, list: RunningList | null, none?: string, matches: Matches, generation: number }} props
+ */
 function RequestList({ title, about, list, none, matches, generation }) {
   const id = `list-${title.replaceAll(" ", "-")}`;
   const shown = list?.requests.filter((request) => matches(filterText(request))) ?? [];
@@ -134,12 +163,15 @@ function RequestList({ title, about, list, none, matches, generation }) {
           </tbody>
         </table>
       `}
-      ${list?.count > list?.requests.length && html`<p class="dim">Showing the first ${list.requests.length}.</p>`}
+      ${list && list.count > list.requests.length && html`<p class="dim">Showing the first ${list.requests.length}.</p>`}
     </section>
   `;
 }
 
-/** The functions that run after a response, or wait for it. */
+/**
+ * The functions that run after a response, or wait for it.
+ * @param {{ functions: BackgroundFunction[], matches: Matches, generation: number }} props
+ */
 function Background({ functions, matches, generation }) {
   const shown = functions.filter((each) => matches(each.function, `#${each.request}`));
   return html`
@@ -159,9 +191,12 @@ function Background({ functions, matches, generation }) {
   `;
 }
 
+/** @param {{ pool: any, poolRequests?: RunningList, generation: number, matches: Matches, title?: string }} props */
 function Pool({ pool, poolRequests, generation, matches, title = "Process pool" }) {
   if (!pool) return html`<${RequestList} title="Process pool" list=${null} />`;
-  const { size, workers, busy, waiting, done, failed, replaced, exits = [], kind, dashboard, problem } = pool;
+  /** @type {PoolWorker[]} */
+  const workers = pool.workers;
+  const { size, busy, waiting, done, failed, replaced, exits = [], kind, dashboard, problem } = pool;
   const isDask = kind === "dask";
   // The workers of one handler.
   const areNumbered = workers.some(({ device }) => device != null);
@@ -200,11 +235,12 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
           </table>
         `}
       ${exits.length > 0 && html`<${Exits} exits=${exits} replaced=${replaced} />`}
-      ${poolRequests?.count > 0 && html`<${RequestList} title="Requests using the pool" about="running in the pool or waiting for it" list=${poolRequests} matches=${matches} generation=${generation} />`}
+      ${poolRequests && poolRequests.count > 0 && html`<${RequestList} title="Requests using the pool" about="running in the pool or waiting for it" list=${poolRequests} matches=${matches} generation=${generation} />`}
     </section>
   `;
 }
 
+/** @param {{ worker: PoolWorker, isNumbered: boolean, isFirst: boolean, generation: number }} props */
 function PoolRow({ worker, isNumbered, isFirst, generation }) {
   const { pid, device, address, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
   return html`
@@ -222,7 +258,10 @@ function PoolRow({ worker, isNumbered, isFirst, generation }) {
   `;
 }
 
-/** The processes that exited, newest first. */
+/**
+ * The processes that exited, newest first.
+ * @param {{ exits: Exit[], replaced: number }} props
+ */
 function Exits({ exits, replaced }) {
   return html`
     <section aria-labelledby="exits-title" data-testid="exits">
@@ -257,37 +296,50 @@ function Exits({ exits, replaced }) {
   `;
 }
 
+/** @param {number | null} code */
 function exitText(code) {
   if (code == null) return "exited";
   return code < 0 ? `killed by signal ${-code}` : `exited with code ${code}`;
 }
 
-/** The version that handles a request, marked if it is not the live one. */
+/**
+ * The version that handles a request, marked if it is not the live one.
+ * @param {{ number?: number | null, current: number }} props
+ */
 function Version({ number, current }) {
   if (number == null) return html`<span class="dim">–</span>`;
   return html`${number}${number < current && html` <b class="warn" title=${`version ${current} is live; a request finishes with the code that it started with`}>▲ old</b>`}`;
 }
 
+/** @param {{ request: Running | null }} props */
 function RequestLine({ request }) {
   if (!request) return html`<span class="dim">○ idle</span>`;
   return html`<span class="dim">#${visible(request.id)}</span> <code>${visible(request.method)} ${visible(request.path)}</code>`;
 }
 
+/** @param {Running | null} request */
 function filterText(request) {
   return request ? `#${request.id} ${request.method ?? ""} ${request.path ?? ""}` : "idle";
 }
 
+/** @param {{ age_ms?: number } | null} request */
 function age(request) {
   return request?.age_ms == null ? "" : milliseconds(request.age_ms);
 }
 
+/** @param {{ dispatch: Thread[] }} data */
 function countBusy({ dispatch }) {
   return dispatch.filter(({ request }) => request).length;
 }
 
-/** Returns `measure(data)` for each fetch of the last minute, oldest first. A new run starts over. */
+/**
+ * Returns `measure(data)` for each fetch of the last minute, oldest first. A new run starts over.
+ * @param {any} data
+ * @param {(data: any) => number} measure
+ * @param {string | null} runId
+ */
 function useSamples(data, measure, runId) {
-  const samples = useRef({ last: null, values: [] }).current;
+  const samples = useRef({ last: null, values: /** @type {number[]} */ ([]), runId }).current;
   if (runId !== samples.runId) Object.assign(samples, { runId, values: [] });
   if (data && data !== samples.last) {
     samples.last = data;
