@@ -15,7 +15,7 @@ def items(request: Request) -> dict:
 def item(request: Request) -> dict:
     return {"name": ["tea"][request.path_params["id"]]}
 `;
-const TABS = { requests: "request-row", routes: "route-row", reloads: "reload-row", errors: "error-row", workers: "dispatch-row" };
+const TABS = { now: "save-row", requests: "request-row", routes: "route-row", reloads: "reload-row", errors: "error-row", workers: "slowest-row" };
 
 test.use({ files: { "shop.py": SHOP } });
 

@@ -39,14 +39,14 @@ test.afterEach(({ errors }) => {
 
 test("a function after a response is shown while it runs, and then below its request", async ({ page, world }) => {
   expect(await (await world.get("/order")).text()).toBe("accepted"); // the client waits for none of them
-  await page.keyboard.press("5");
+  await page.keyboard.press("6");
   const running = page.getByTestId("background");
   await expect(running).toContainText("2 background functions");
   await expect(running.getByRole("row").filter({ hasText: "write_report" }).locator(".c-outcome")).toHaveText("1");
 
   await world.get("/release");
   await expect(running).toHaveCount(0);
-  await page.keyboard.press("1");
+  await page.keyboard.press("2");
   await page.getByTestId("request-row").filter({ hasText: "/order" }).click();
   await page.getByRole("tab", { name: "Logs" }).click();
   const logs = page.getByTestId("logs");

@@ -28,8 +28,8 @@ test.afterAll(async () => {
 });
 
 test("a call from Rust is a row with its arguments and its result", async ({ page, errors }) => {
-  await page.goto(link);
-  await expect(page.getByTestId("connection")).toContainText("live");
+  await page.goto(`${link}#requests`);
+  await expect(page.getByTestId("connection")).toContainText("connected");
   const headers = { "content-type": "application/json" };
   const response = await fetch(new URL("/rust/squares", app), { method: "POST", headers, body: "[1, 2, 3]" });
   expect(await response.json()).toBe(14);

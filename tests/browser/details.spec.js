@@ -125,9 +125,9 @@ test("arrow keys move between tabs, and the page's shortcuts still work", async 
   await page.keyboard.press("/");
   await expect(page.getByTestId("filter")).toBeFocused();
   await tab(page, "Logs").focus();
-  await page.keyboard.press("2");
+  await page.keyboard.press("3");
   await expect(page.getByTestId("tab-routes")).toHaveAttribute("aria-current", "page");
-  await page.keyboard.press("1");
+  await page.keyboard.press("2");
   await open(page, "/items");
   await tab(page, "Timing").focus();
   await page.keyboard.press("Escape");

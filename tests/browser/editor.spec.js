@@ -41,14 +41,14 @@ async function click(page, location, line) {
 }
 
 test("a click opens a route and a frame of a cause in the server's editor without sending a path", async ({ page, world, errors }) => {
-  await page.keyboard.press("2");
+  await page.keyboard.press("3");
   const row = page.getByTestId("route-row").first();
   const sent = await click(page, row.locator(".source-link"), 3);
   expect(sent).toEqual({ route: expect.stringMatching(/^r_/) });
   await expect(page.locator(".expanded-row")).toHaveCount(0);
 
   await world.get("/boom");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   const locations = page.getByTestId("traceback").locator("button.source-link");
   await expect(locations).toHaveCount(3);
   expect(await click(page, locations.nth(1), 11)).toEqual({ error: expect.any(Number), frame: 2 });
@@ -61,7 +61,7 @@ test("a click opens a route and a frame of a cause in the server's editor withou
 
 test("an error is shown beside a location that the server cannot open", async ({ page, world }) => {
   fs.rmSync(path.join(world.root, "code"));
-  await page.keyboard.press("2");
+  await page.keyboard.press("3");
   const row = page.getByTestId("route-row").first();
   await row.locator(".source-link").click();
   await expect(row.getByRole("alert")).toContainText("does not start");

@@ -34,7 +34,7 @@ test.afterEach(({ errors }) => {
 
 test("an error stays under traffic, is mended by a save, and comes back", async ({ page, world }) => {
   await world.get("/find/milk");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   const row = page.getByTestId("error-row").filter({ hasText: "KeyError" });
   await expect(row).toContainText("● open");
   await expect(row).toContainText("python/app.py:17 in find");
@@ -57,7 +57,7 @@ test("an error stays under traffic, is mended by a save, and comes back", async 
 test("n and p show the next and the previous error, and a new failing save replaces the choice", async ({ page, world }) => {
   await world.get("/find/milk");
   await world.get("/share/0");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   const title = page.getByTestId("traceback").locator("h3").first();
   await expect(title).toContainText("ValueError");
   await page.keyboard.press("n");
@@ -76,7 +76,7 @@ test("n and p show the next and the previous error, and a new failing save repla
 test("a missing package is one error with the modules that do not load", async ({ page, world }) => {
   world.edit("charts.py", "import no_such_package\n");
   world.edit("pages.py", "import charts\nimport no_such_package\n");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   await expect(page.getByTestId("error-row")).toHaveCount(1);
   await expect(page.getByTestId("dependants")).toContainText("charts");
 });
@@ -84,7 +84,7 @@ test("a missing package is one error with the modules that do not load", async (
 test("source is colored, and the report for an assistant names a direct cause", async ({ page, context, world }) => {
   await context.grantPermissions(["clipboard-read", "clipboard-write"]);
   await world.get("/share/0");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   const traceback = page.getByTestId("traceback");
   await expect(traceback.locator(".py-keyword").filter({ hasText: "raise" }).first()).toBeVisible();
   await expect(traceback.locator(".py-string").filter({ hasText: '"share"' }).first()).toBeVisible();

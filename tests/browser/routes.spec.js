@@ -29,7 +29,7 @@ test.use({ files: { "shop.py": SHOP } });
 test.beforeEach(async ({ page, world }) => {
   await world.start();
   await world.open(page);
-  await page.keyboard.press("2");
+  await page.keyboard.press("3");
 });
 
 const row = (page, text) => page.getByTestId("route-row").filter({ hasText: text });
@@ -174,11 +174,11 @@ test("source locations link to an editor", async ({ page, world }) => {
   const root = world.root.split("/").map(encodeURIComponent).join("/");
   await expect(row(page, "/boom").locator("a.source-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:18`);
   await world.get("/boom");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   await expect(page.getByTestId("traceback").locator("a.source-link").first()).toHaveAttribute("href", `vscode://file${root}/python/shop.py:20`);
   world.edit("shop.py", "\ndef oops(:\n");
   await expect(page.getByTestId("banner").locator("a.source-link")).toHaveAttribute("href", `vscode://file${root}/python/shop.py:2`);
-  await page.keyboard.press("4");
+  await page.keyboard.press("5");
   await page.getByTestId("reload-row").first().click();
   await expect(page.locator(".expanded-row a.source-link").first()).toHaveAttribute("href", /python\/shop\.py:\d+$/);
 });

@@ -32,6 +32,7 @@ spec_files! {
     example,
     filters,
     hostile,
+    now,
     pages,
     preview,
     replay,

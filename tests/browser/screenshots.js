@@ -67,16 +67,28 @@ async function main(target) {
     const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
     await page.goto(world.console);
     const shows = (id, text) => page.getByTestId(id).filter({ hasText: text }).first().waitFor();
-    await shows("connection", "live");
+    await shows("connection", "connected");
     for (const address of ["/items", "/items/1", "/items/2?token=abc", "/items/9", "/average", "/cart", "/stock"]) await world.get(address);
     world.edit("shop.py", SHOP.replace('@route("/average")', '@route("/mean")'));
     await shows("state", "version 2 live");
     await world.get("/mean");
-    world.edit("shop.py", SHOP.replace('return {"items"', 'return {"items'));
+    const shoot = async (tab, colorScheme) => {
+      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await page.screenshot({ path: path.join(target, `${tab}-${colorScheme}.png`) });
+    };
+    const SAVED = SHOP.replace('@route("/average")', '@route("/mean")').replace('"price": price}', '"price": round(price * 1.2, 2)}');
+    world.edit("shop.py", SAVED);
+    await shows("state", "version 3 live");
+    await page.getByTestId("tab-now").click();
+    await page.getByRole("button", { name: /^Replay the newest request/ }).click();
+    await shows("replay-summary", "changed");
+    await page.getByRole("button", { name: /^changed: / }).first().click();
+    await page.getByTestId("comparison-diff").waitFor();
+    for (const colorScheme of ["light", "dark"]) await shoot("now", colorScheme);
+    world.edit("shop.py", SAVED.replace('return {"items"', 'return {"items'));
     await page.getByTestId("banner").waitFor();
     const closing = world.get("/closing");
     for (const colorScheme of ["light", "dark"]) {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       for (const tab of TABS) {
         await page.getByTestId(`tab-${tab}`).click();
         if (tab === "requests") {
@@ -91,7 +103,7 @@ async function main(target) {
           await shows("route-lookup-result", "Similar routes");
         }
         if (tab === "workers") await shows("dispatch-row", "/closing");
-        await page.screenshot({ path: path.join(target, `${tab}-${colorScheme}.png`) });
+        await shoot(tab, colorScheme);
       }
     }
     await world.get("/closed");

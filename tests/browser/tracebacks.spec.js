@@ -32,7 +32,7 @@ test.afterEach(({ errors }) => {
 test("a traceback is shown newest first or in Python's order, and the choice is remembered", async ({ page, world }) => {
   await world.get("/share/tea");
   await world.get("/share/milk");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   await page.getByTestId("error-row").filter({ hasText: "ValueError" }).click();
   const exceptions = page.getByTestId("traceback").locator(".exception h3");
   await expect(exceptions).toHaveText([/^ValueError/, /^ZeroDivisionError/]);
@@ -51,7 +51,7 @@ test("a traceback is shown newest first or in Python's order, and the choice is 
 
 test("a frame shows that its file has changed since, unless the change was undone", async ({ page, world }) => {
   await world.get("/share/milk");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   const frame = (name) => page.locator(".frame").filter({ hasText: name });
   await expect(frame("stock.py")).toBeVisible();
   await expect(page.getByTestId("source-changed")).toHaveCount(0);
@@ -73,7 +73,7 @@ test("a frame shows that its file has changed since, unless the change was undon
 
 test("a failure can be pinned, replayed and opened from the Errors tab", async ({ page, world }) => {
   await world.get("/share/milk");
-  await page.keyboard.press("3");
+  await page.keyboard.press("4");
   await page.getByRole("button", { name: "Pin until it passes" }).click();
   await expect(page.getByRole("button", { name: "Unpin" })).toBeVisible();
   await page.getByRole("button", { name: "Replay", exact: true }).click();
@@ -88,7 +88,7 @@ test("a failure can be pinned, replayed and opened from the Errors tab", async (
 test("a reload shows why each module ran again", async ({ page, world }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 4'));
   await expect(page.getByTestId("state")).toContainText("version 2 live");
-  await page.keyboard.press("4");
+  await page.keyboard.press("5");
   await page.getByTestId("reload-row").first().click();
   await page.getByRole("button", { name: "Why these modules?" }).click();
   await expect(page.getByTestId("import-paths").locator("li")).toHaveText([
@@ -100,7 +100,7 @@ test("a reload shows why each module ran again", async ({ page, world }) => {
 test("an open reload preserves its state and focus when another reload is added", async ({ page, world }) => {
   world.edit("stock.py", STOCK.replace('"tea": 0', '"tea": 3'));
   await expect(page.getByTestId("state")).toContainText("version 2 live");
-  await page.keyboard.press("4");
+  await page.keyboard.press("5");
   await page.getByTestId("reload-row").first().click();
   const why = page.getByRole("button", { name: "Why these modules?" });
   await why.click();

@@ -66,7 +66,7 @@ test("the exception of a WebSocket handler is an error of its request", async ({
 });
 
 test("a WebSocket can be tried in the route table", async ({ page }) => {
-  await page.keyboard.press("2");
+  await page.keyboard.press("3");
   await page.getByTestId("route-row").filter({ hasText: "/echo" }).click();
   const details = page.getByTestId("route-details");
   await details.getByRole("button", { name: "Connect" }).click();

@@ -14,7 +14,7 @@ async def later(request: Request) -> str:
 `;
 // Names of the code and of the event schema, which only details and tooltips have.
 const OURS = /\bG\d+\b|\bgenerations?\b|\bsettle\b|\bstage\b|\bcommit\b|\bgil\b|\bconvert\b|\bnoop\b|\bdispatch\b/i;
-const TABS = ["requests", "routes", "errors", "reloads", "workers"];
+const TABS = ["now", "requests", "routes", "errors", "reloads", "workers"];
 
 test.use({ files: { "app.py": APP } });
 
@@ -32,7 +32,7 @@ test("no tab shows a word of the server's parts", async ({ page, world, errors }
       await page.locator("[data-row]").first().click();
       await expect(page.locator("[aria-current=true], .expanded-row").first()).toBeVisible();
     }
-    if (tab === "workers") await expect(page.getByTestId("dispatch-row").first()).toBeVisible();
+    if (tab === "workers") await expect(page.getByTestId("slowest-row").first()).toBeVisible();
     // A thread has the name that debuggers show.
     const shown = (await page.locator("body").innerText()).replaceAll(/\bsnaxum-dispatch-\d+\b|\bdispatch-\d+\b/g, "");
     expect(shown.match(OURS), `${tab}: ${shown}`).toBeNull();

@@ -63,10 +63,10 @@ class World {
     this.port = Number(new URL(this.app).port);
   }
 
-  // Opens the console by the printed link, and waits until it is connected.
-  async open(page) {
-    await page.goto(this.console);
-    await expect(page.getByTestId("connection")).toContainText("live");
+  // Opens a tab of the console by the printed link, and waits until it is connected.
+  async open(page, tab = "requests") {
+    await page.goto(`${this.console}#${tab}`);
+    await expect(page.getByTestId("connection")).toContainText("connected");
   }
 
   get(pathname, headers = {}) {

@@ -14,6 +14,9 @@ use crate::dev::paths::PREFIX;
 use crate::dev::token;
 use crate::templates;
 
+/// The script of the user's pages, which the console does not have.
+const LIVE_SCRIPT: &str = "live.js";
+
 #[derive(Embed)]
 #[folder = "templates/console"]
 #[include = "*.js"]
@@ -32,18 +35,25 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types snaxum-preview"
     );
     let version = env!("CARGO_PKG_VERSION");
+    let modules: Vec<_> = ConsoleAssets::iter().filter(|name| is_module(name)).collect();
     let page = templates::render(
         "console/console.html",
-        context! { nonce, style_nonce, version, base => PREFIX },
+        context! { nonce, style_nonce, version, modules, base => PREFIX },
     );
     let headers =
         [(CONTENT_TYPE, "text/html; charset=utf-8".to_owned()), (CONTENT_SECURITY_POLICY, policy)];
     (headers, page).into_response()
 }
 
+/// Whether the console's page imports an asset. The browser learns of each module from its
+/// importer, one after the other, unless the page lists all.
+fn is_module(name: &str) -> bool {
+    name.ends_with(".js") && name != LIVE_SCRIPT
+}
+
 /// Serves the script that dev mode adds to pages of the app.
 pub(super) async fn live_script() -> Response {
-    asset(Path("live.js".to_owned())).await
+    asset(Path(LIVE_SCRIPT.to_owned())).await
 }
 
 pub(super) async fn asset(Path(path): Path<String>) -> Response {

@@ -28,7 +28,7 @@ function SourceLine({ frame, line, text, pieces }) {
 }
 
 /** @param {Piece[]} pieces */
-function colored(pieces) {
+export function colored(pieces) {
   return pieces.map(({ kind, text }) => (kind ? html`<span class=${`py-${kind}`}>${visible(text)}</span>` : visible(text)));
 }
 

@@ -1,7 +1,12 @@
-// The page around the tabs: the header, the list of tabs, the filter and the banner.
+// The page around the tabs: the header, the newest save, the list of tabs and the filter.
 //
 // Owns which tab is shown, the filter of each tab, and the URL hash that stores both. Never draws the
 // content of a tab.
+
+/** @import { ServerStatus } from "snaxum-events" */
+/** @import { View } from "../types.js" */
+/** @import { State } from "../server/store.js" */
+/** @import { Measured } from "../server/traffic.js" */
 
 import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { page } from "../server/api.js";
@@ -12,24 +17,38 @@ import { Errors } from "../errors/errors.js";
 import { errorOfReload, openErrors } from "../errors/failures.js";
 import { FilterBox } from "../components/filter.js";
 import { duration, milliseconds, rate, version, visible } from "../components/format.js";
+import { setIcon } from "./icon.js";
 import { LiveRegion, useAnnouncement } from "./live-region.js";
+import { useNotifications } from "./notifications.js";
+import { Now } from "../now/now.js";
+import { SaveBar } from "../now/save-bar.js";
 import { ReloadControls } from "../reloads/reload-controls.js";
-import { outcomeText } from "../reloads/outcome.js";
 import { Reloads } from "../reloads/reloads.js";
 import { Requests } from "../requests/requests.js";
 import { Routes } from "../routes/routes.js";
 import { ShortcutsDialog, useShortcuts } from "./shortcuts.js";
-import { Editor, SourceLink } from "../components/source-link.js";
+import { Editor } from "../components/source-link.js";
 import { currentFailure } from "../server/store.js";
 import { ThemeButton } from "./theme.js";
-import { failingFrame, frameNumbers } from "../errors/traceback.js";
+import { failingFrame } from "../errors/traceback.js";
 import { formatHash, parseHash } from "./url-hash.js";
 import { Workers } from "../workers/workers.js";
 
 const HASH_DELAY_MS = 200;
 
+/** @type {Record<string, [string, string]>} */
+const CONNECTIONS = { connected: ["●", "good"], "signed out": ["✖", "bad"] };
+
 // The number of a tab's key is its position.
+/**
+ * @typedef {{ name: string, title: string, content: (view: View) => unknown, count?: (state: State) => number }} Tab
+ * @typedef {{ tab: Tab, filters: Record<string, string>, open: string | null, run: string | null, partInUrl: string | null, lastChosen: string | null }} Shown
+ * @typedef {{ status: string, detail: string }} Connection
+ */
+
+/** @type {Tab[]} */
 const TABS = [
+  { name: "now", title: "Now", content: Now },
   { name: "requests", title: "Requests", content: Requests, count: (state) => state.requests.length },
   { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
   { name: "errors", title: "Errors", content: Errors, count: (state) => openErrors(state.errors).length },
@@ -37,6 +56,7 @@ const TABS = [
   { name: "workers", title: "Workers", content: Workers },
 ];
 
+/** @param {{ state: State, connection: Connection, traffic: Measured }} props */
 export function Layout({ state, connection, traffic }) {
   const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useUrlHash(state.runId);
   const [isHelpOpen, setHelpOpen] = useState(false);
@@ -49,10 +69,13 @@ export function Layout({ state, connection, traffic }) {
   useAnnouncement("failure", failureText(state));
   useEffect(() => {
     document.title = `${health.glyph} ${health.short} · Snaxum console`;
-  }, [health.glyph, health.short]);
+    setIcon(health.className);
+  }, [health.glyph, health.short, health.className]);
+  useNotifications(state.reloads[0], state.runId);
 
-  function showFailure(reload) {
-    location.hash = formatHash({ tab: "errors", q: filters.errors, open: errorOfReload(state.errors, reload)?.id });
+  function showFailure(/** @type {import("snaxum-events").Reload} */ reload) {
+    const error = errorOfReload(state.errors, reload);
+    location.hash = formatHash({ tab: "errors", q: filters.errors, open: error && String(error.id) });
   }
 
   const { editor: urlTemplate = null, opens_editor: serverOpens = false } = state.status ?? {};
@@ -69,13 +92,14 @@ export function Layout({ state, connection, traffic }) {
       <span class="tools">
         <${ReloadControls} status=${state.status} />
         <${ThemeButton} />
-        <button type="button" class="quiet" onClick=${() => setHelpOpen(true)} title="Keyboard shortcuts (?)"><span aria-hidden="true">?</span><span class="visually-hidden">Keyboard shortcuts</span></button>
+        <button type="button" class="quiet" onClick=${() => setHelpOpen(true)} title="Keyboard shortcuts (?)"><span aria-hidden="true">?</span> <span class="tool-label">Keys</span><span class="visually-hidden">: keyboard shortcuts</span></button>
       </span>
     </header>
+    <${SaveBar} state=${state} show=${showFailure} isOnNow=${tab.name === "now"} />
     <div class="tab-bar">
       <nav aria-label="Tabs">
         ${TABS.map((each, index) => html`
-          <a key=${each.name} href=${hashOf({ tab: each, filters })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
+          <a key=${each.name} href=${hashOf({ tab: each, filters, open: null, run: null, partInUrl: null })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
             <kbd aria-hidden="true">${index + 1}</kbd>${each.title}${each.count && html` <span class="count">${each.count(state)}</span>`}
           </a>
         `)}
@@ -84,7 +108,6 @@ export function Layout({ state, connection, traffic }) {
         <${FilterBox} tab=${tab.name} filter=${filter} onFilter=${setFilter} />
       </div>
     </div>
-    <${Banner} state=${state} show=${showFailure} />
     <${LiveRegion} />
     <main>
       <h2 class="visually-hidden">${tab.title}</h2>
@@ -100,10 +123,11 @@ export function Layout({ state, connection, traffic }) {
  * The view that the URL hash stores: the tab, its filter, the open row, its run and its `part`. Each tab
  * remembers its filter while another tab is shown. The next row that is opened shows the part that the
  * user chose last.
+ * @param {string | null} runId
  */
 function useUrlHash(runId) {
   const [view, setView] = useState(() => viewFromUrl({ filters: {}, lastChosen: null }));
-  const timer = useRef(null);
+  const timer = useRef(/** @type {number | undefined} */ (undefined));
   useEffect(() => {
     const onHash = () => {
       clearTimeout(timer.current);
@@ -118,7 +142,7 @@ function useUrlHash(runId) {
     if (runId && view.open !== null && !view.run) change((view) => ({ ...view, run: runId }));
   }, [runId, view.open, view.run]);
 
-  function change(update) {
+  function change(/** @type {(view: Shown) => Shown} */ update) {
     setView(update);
     // Typing must not add a history entry per letter, and browsers limit how often the URL may change.
     clearTimeout(timer.current);
@@ -133,27 +157,33 @@ function useUrlHash(runId) {
   }
   return {
     ...view,
-    goTo: ({ name }) => (location.hash = hashOf({ ...view, tab: { name }, open: null, run: null, partInUrl: null })),
-    setFilter: (text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
-    setOpen: (id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId, partInUrl: id === view.open ? view.partInUrl : null })),
+    goTo: (/** @type {{ name: string }} */ tab) => void (location.hash = hashOf({ ...view, tab, open: null, run: null, partInUrl: null })),
+    setFilter: (/** @type {string} */ text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
+    setOpen: (/** @type {string | null} */ id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId, partInUrl: id === view.open ? view.partInUrl : null })),
     part: {
       inUrl: view.partInUrl,
       lastChosen: view.lastChosen,
-      choose: (name) => change((view) => ({ ...view, partInUrl: name, lastChosen: name })),
+      choose: (/** @type {string} */ name) => change((view) => ({ ...view, partInUrl: name, lastChosen: name })),
     },
   };
 }
 
+/** @param {Omit<Shown, "tab" | "lastChosen"> & { tab: { name: string } }} shown */
 function hashOf({ tab, filters, open, run, partInUrl }) {
   return formatHash({ tab: tab.name, q: filters[tab.name], open, run, part: partInUrl });
 }
 
+/**
+ * @param {{ filters: Record<string, string>, lastChosen: string | null }} before
+ * @returns {Shown}
+ */
 function viewFromUrl({ filters, lastChosen }) {
   const { tab: name, q, open, run, part } = parseHash(location.hash);
   const tab = TABS.find((each) => each.name === name) ?? TABS[0];
   return { tab, filters: { ...filters, [tab.name]: q }, open, run, partInUrl: part, lastChosen: part ?? lastChosen };
 }
 
+/** @param {ServerStatus | null} status */
 function describeHealth(status) {
   if (!status) return { glyph: "○", short: "waiting", text: "waiting for the server", className: "dim" };
   const { generation } = status;
@@ -162,21 +192,22 @@ function describeHealth(status) {
   return { glyph: "▲", short: "save not live", text: `${version(generation)} live, the newest save is not`, className: "warn" };
 }
 
+/** @param {{ metrics: State["metrics"], traffic: Measured }} props */
 function TrafficSummary({ metrics, traffic }) {
   const { seconds } = traffic;
   return html`
     <ul class="traffic dim" aria-label="Traffic of the last minute">
       <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests per second in the last minute" /></li>
-      <li title="50 %, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
-        ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>
+      ${traffic.count > 0 && html`<li title="50 %, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
+        ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>`}
       <${CurrentLoad} metrics=${metrics} />
     </ul>
   `;
 }
 
+/** @param {{ connection: Connection }} props */
 function ConnectionState({ connection: { status, detail } }) {
-  const className = { live: "good", "signed out": "bad" }[status] ?? "warn";
-  const glyph = { live: "●", "signed out": "✖" }[status] ?? "◌";
+  const [glyph, className] = CONNECTIONS[status] ?? ["◌", "warn"];
   useAnnouncement("connection", `connection ${status}${detail && `: ${visible(detail)}`}`);
   return html`
     <p class=${`connection ${className}`} data-testid="connection">
@@ -185,6 +216,7 @@ function ConnectionState({ connection: { status, detail } }) {
   `;
 }
 
+/** @param {State} state */
 function failureText(state) {
   const traceback = currentFailure(state)?.traceback;
   const frame = failingFrame(traceback);
@@ -192,24 +224,7 @@ function failureText(state) {
   return `${visible(traceback.type)}${frame ? ` in ${visible(frame.file)}, line ${frame.line}` : ""}`;
 }
 
-function Banner({ state, show }) {
-  const reload = currentFailure(state);
-  if (state.status?.state !== "failing") return null;
-  const { generation } = state.status;
-  const traceback = reload?.traceback;
-  const frame = failingFrame(traceback);
-  const text = reload ? outcomeText(reload) : describeHealth(state.status).text;
-  return html`
-    <section class=${generation ? "banner" : "banner critical"} aria-label="Failed reload" data-testid="banner">
-      <p>
-        <b><span aria-hidden="true">${generation ? "▲" : "✖"}</span> ${text}</b>
-        ${frame && html` <${SourceLink} file=${frame.file} line=${frame.line} target=${{ reload: reload.id, frame: frameNumbers(traceback).get(frame) }} className="failing-location" />`}
-      </p>
-      ${traceback && html`<button type="button" onClick=${() => show(reload)}>Show traceback</button>`}
-    </section>
-  `;
-}
-
+/** @param {{ connection: Connection }} props */
 function Waiting({ connection: { status, detail } }) {
   return html`
     <div class="empty">
@@ -220,6 +235,7 @@ function Waiting({ connection: { status, detail } }) {
 }
 
 // An exception in one tab must not break the others.
+/** @param {{ children?: unknown }} props */
 function ErrorBoundary({ children }) {
   const [error, retry] = useErrorBoundary();
   if (!error) return children;
@@ -232,6 +248,7 @@ function ErrorBoundary({ children }) {
   `;
 }
 
+/** @param {State} state */
 function aboutServer({ status, python }) {
   const facts = [`Snaxum ${page.dataset.version}`];
   if (status?.python ?? python) facts.push(`Python ${visible(status?.python ?? python)}`);

@@ -5,7 +5,7 @@
 import { html, useEffect, useRef } from "../vendor/preact-htm.js";
 
 const HELP = [
-  ["1 – 5", "go to a tab"],
+  ["1 – 6", "go to a tab"],
   ["/", "filter the list; Esc clears the filter"],
   ["↑ ↓ Home End", "move between rows"],
   ["Enter", "open a row"],

@@ -43,7 +43,7 @@ export function ThemeButton() {
 
   return html`
     <button type="button" class="quiet" onClick=${change} title=${`theme: ${theme}; change to ${next}`} data-testid="theme">
-      <span aria-hidden="true">${THEMES[theme]}</span><span class="visually-hidden">Theme: ${theme}</span>
+      <span aria-hidden="true">${THEMES[theme]}</span> <span class="tool-label">Theme</span><span class="visually-hidden">: ${theme}</span>
     </button>
   `;
 }

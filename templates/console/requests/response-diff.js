@@ -23,15 +23,23 @@ export function ResponseDiff({ request, runId }) {
   `;
 }
 
-/** A response as lines: status, exception, headers, body. */
-function responseLines({ status, error, response_headers, response_body }) {
+/**
+ * A response as lines: status, exception, headers, body.
+ * @param {any} request a request with its details
+ * @returns {string[]}
+ */
+export function responseLines({ status, error, response_headers, response_body }) {
   const headers = response_headers.filter(([name]) => !IGNORED_HEADERS.has(name)).map(([name, value]) => `${name}: ${value}`);
   const body = response_body?.text ?? (response_body?.note ? `(${response_body.note})` : "");
   return [String(status), ...(error ? [`${error.type}: ${error.message}`] : []), ...headers.sort(), "", ...body.split("\n")].slice(0, MAX_LINES);
 }
 
-/** Merges the lines of both, in order, by their longest common subsequence. */
-function diffLines(before, after) {
+/**
+ * Merges the lines of both, in order, by their longest common subsequence.
+ * @param {string[]} before
+ * @param {string[]} after
+ */
+export function diffLines(before, after) {
   const width = after.length + 1;
   const longest = new Uint16Array((before.length + 1) * width);
   for (let i = before.length - 1; i >= 0; i -= 1) {
@@ -42,6 +50,7 @@ function diffLines(before, after) {
           : Math.max(longest[(i + 1) * width + j], longest[i * width + j + 1]);
     }
   }
+  /** @type {{ sign: string, text: string }[]} */
   const lines = [];
   let [i, j] = [0, 0];
   while (i < before.length || j < after.length) {

@@ -23,7 +23,7 @@ const TOO_SLOW = 1013;
 /**
  * Connects and stays connected.
  * `getState` returns the state to resume from, `onMessage` receives each message, and `onStatus`
- * "connecting", "live", "reconnecting" or "signed out", with a detail.
+ * "connecting", "connected", "reconnecting" or "signed out", with a detail.
  * @param {{
  *   getState: () => { runId: string | null, seq: number },
  *   onMessage: (message: Message) => void,
@@ -52,7 +52,7 @@ export function connect({ getState, onMessage, onStatus }) {
       if (message.type === "hello") {
         receivedHello = true;
         delay = FIRST_DELAY_MS;
-        onStatus("live");
+        onStatus("connected");
       } else if (message.type === "bye") {
         closeReason = CLOSE_REASONS[message.reason] ?? String(message.reason);
         if (message.reason === "limit") delay = MAX_DELAY_MS;

@@ -1,0 +1,83 @@
+// Sends the newest request of each affected route again, and compares the responses.
+//
+// Sends only on a click, one request after the other: each runs its handler with all its effects.
+
+/** @import { RequestDetail } from "snaxum-events" */
+/** @import { AffectedRoute } from "./save-facts.js" */
+
+import { useRef, useState } from "../vendor/preact-htm.js";
+import { diffLines, responseLines } from "../requests/response-diff.js";
+import { fetchRequest } from "../server/api.js";
+import { replay } from "../server/commands.js";
+
+/** @typedef {{ sign: string, text: string }} ComparedLine */
+/**
+ * The comparison of a route's responses: `state` is "waiting", "same", "changed" or "problem".
+ * @typedef {{ state: string, detail?: string, lines?: ComparedLine[], first?: RequestDetail, second?: RequestDetail }} Comparison
+ */
+
+// These run their handler without a change, by the definition of HTTP (RFC 9110, section 9.2.1).
+const SAFE = new Set(["GET", "HEAD", "OPTIONS"]);
+
+/**
+ * Returns the request of a route that is sent again, or null if there is none.
+ * @param {AffectedRoute} row
+ * @param {boolean} withUnsafe
+ */
+export function requestToReplay({ route, before, after }, withUnsafe) {
+  const request = before ?? after;
+  if (!request || request.is_call || route.methods.includes("WS")) return null;
+  return withUnsafe || SAFE.has(request.method) ? request : null;
+}
+
+/**
+ * Returns the comparisons by the key of their route, whether requests are being sent, and how to send them.
+ * The comparisons of another save are dropped.
+ * @param {string} save
+ */
+export function useComparisons(save) {
+  const [shown, setShown] = useState({ save, comparisons: /** @type {Record<string, Comparison>} */ ({}), isSending: false });
+  const newest = useRef(save);
+  newest.current = save;
+  const current = shown.save === save ? shown : { save, comparisons: {}, isSending: false };
+
+  /**
+   * @param {AffectedRoute[]} rows
+   * @param {boolean} withUnsafe
+   */
+  async function send(rows, withUnsafe) {
+    if (current.isSending) return;
+    /** @type {Record<string, Comparison>} */
+    let comparisons = {};
+    const chosen = rows.flatMap((row) => {
+      const request = requestToReplay(row, withUnsafe);
+      return request ? [{ key: row.key, id: request.id }] : [];
+    });
+    for (const { key } of chosen) comparisons[key] = { state: "waiting" };
+    setShown({ save, comparisons, isSending: true });
+    for (const { key, id } of chosen) {
+      if (newest.current !== save) return;
+      comparisons = { ...comparisons, [key]: await compared(id) };
+      setShown({ save, comparisons, isSending: true });
+    }
+    setShown({ save, comparisons, isSending: false });
+  }
+  return { ...current, send };
+}
+
+/**
+ * @param {string} id
+ * @returns {Promise<Comparison>}
+ */
+async function compared(id) {
+  try {
+    const first = await fetchRequest(id);
+    const sent = await replay(id, {});
+    const second = await fetchRequest(sent.id);
+    const lines = /** @type {ComparedLine[]} */ (diffLines(responseLines(first), responseLines(second)));
+    const isSame = lines.every(({ sign }) => sign === " ");
+    return { state: isSame ? "same" : "changed", lines, first, second };
+  } catch (error) {
+    return { state: "problem", detail: /** @type {Error} */ (error).message };
+  }
+}
