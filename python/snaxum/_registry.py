@@ -7,7 +7,12 @@ registers.
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # each one takes long to make
 
 
 class Sink(Protocol):

@@ -6,7 +6,6 @@ Owns their public names and what a blueprint adds. Never calls a handler or a ho
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -29,13 +28,18 @@ from ._core.decorator_types import (
 )
 from ._core.foreign_names import explain_keyword, explained
 from ._core.handlers import Handler, where
+from ._core.late_module import late_module
 from ._core.route_errors import RouteError
 from ._core.websocket_routes import WebSocketRoute
-from .batching import Batch
 from .routing import Route
 
 if TYPE_CHECKING:
+    import inspect
+
     from ._core.handler_results import ResultHandler
+    from .batching import Batch
+else:
+    inspect = late_module("inspect")
 
 _H = TypeVar("_H", bound=Handler)
 # A function whose result a type checker compares with the values that become responses.
@@ -235,19 +239,35 @@ class Declarations:
         return self._scope.prefix + path
 
 
-def _show_options(method: Any, options: frozenset[str]) -> None:
-    # `help` and notebooks show the options of `route` instead of `**options`.
-    every = inspect.signature(Declarations.route).parameters.values()
-    signature = inspect.signature(method)
-    named = [each for each in signature.parameters.values() if each.kind is not each.VAR_KEYWORD]
-    named += [each for each in every if each.name in options]
-    method.__signature__ = signature.replace(parameters=named)
+class _ShownSignature:
+    """The signature of a decorator, which `help` and notebooks show: with the options of `route`
+    instead of `**options`. Made when it is first read: `inspect` would be a part of the start."""
+
+    def __init__(self, method: Callable[..., Any], options: frozenset[str]) -> None:
+        self._method, self._options = method, options
+
+    @property  # type: ignore[misc]
+    def __class__(self) -> Any:  # `inspect` takes only signatures of its own
+        return inspect.Signature
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._made(), name)
+
+    def __str__(self) -> str:
+        return str(self._made())
+
+    def _made(self) -> inspect.Signature:
+        every = inspect.signature(Declarations.route).parameters.values()
+        code = self._method.__code__
+        own = code.co_varnames[: code.co_argcount]
+        named = [each for each in every if each.name in (*own, *self._options)]
+        return inspect.signature(Declarations.route).replace(parameters=named)
 
 
 for _method in (Declarations.get, Declarations.delete):
-    _show_options(_method, ROUTE_OPTIONS)
+    vars(_method)["__signature__"] = _ShownSignature(_method, ROUTE_OPTIONS)
 for _method in (Declarations.post, Declarations.put, Declarations.patch):
-    _show_options(_method, BODY_ROUTE_OPTIONS)
+    vars(_method)["__signature__"] = _ShownSignature(_method, BODY_ROUTE_OPTIONS)
 
 
 class Blueprint(Declarations):

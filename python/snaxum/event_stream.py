@@ -12,7 +12,8 @@ from collections.abc import AsyncIterable, Callable, Iterable
 from typing import Any, overload
 
 from ._core.chunks import encoded
-from ._core.events import CONTENT_TYPE, HEADERS, KEEP_ALIVE_S, encode_event
+from ._core.event_head import CONTENT_TYPE, HEADERS, KEEP_ALIVE_S
+from ._core.events import encode_event
 from ._core.json_encoding import dumps
 from .response import Response
 

@@ -7,10 +7,15 @@ neither requests nor responses.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, TypeVar, overload
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
+from ._core.late_module import late_module
 from ._core.late_regex import late
+
+if TYPE_CHECKING:
+    import urllib.parse as url_parts
+else:
+    url_parts = late_module("urllib.parse")
 
 Pairs = Iterable[tuple[str, str]]
 HeaderList = list[tuple[str, str]]
@@ -119,7 +124,9 @@ class QueryParams(Fields[str]):
     def parse(cls, text: str, charset: str = "utf-8", kind: str = "query parameter") -> QueryParams:
         """Parse `a=1&b=&a=2`; blank values stay, undecodable bytes become U+FFFD."""
         if "%" in text or "+" in text:
-            pairs = parse_qsl(text, keep_blank_values=True, encoding=charset, errors="replace")
+            pairs = url_parts.parse_qsl(
+                text, keep_blank_values=True, encoding=charset, errors="replace"
+            )
             return cls(pairs, kind=kind)
         params = cls(kind=kind)  # nothing to decode: several times as fast
         values = params._values

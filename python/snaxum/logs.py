@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import logging
-from datetime import datetime, timezone
 from typing import Any
 
 # The attributes that each record has, so that all others are fields of the caller.
@@ -36,6 +35,8 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the line, without a line break."""
+        from datetime import datetime, timezone  # most servers write no log as JSON
+
         time = datetime.fromtimestamp(record.created, timezone.utc)
         line: dict[str, Any] = {
             "time": time.isoformat(timespec="milliseconds").replace("+00:00", "Z"),

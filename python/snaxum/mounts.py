@@ -6,7 +6,6 @@ Owns `Mount`, the route of an application, and the checks of a declaration. Neve
 
 from __future__ import annotations
 
-import dataclasses
 import os
 import sys
 from collections.abc import Callable, Iterable
@@ -53,7 +52,7 @@ class Mount(Route):
         self.interface: Interface = interface
         super().__init__(f"{prefix}/<path:path>", None, app)
         parts = (*self.parsed.parts[:-1], ANY_REST)
-        self.parsed: Pattern = dataclasses.replace(self.parsed, parts=parts)
+        self.parsed: Pattern = Pattern(parts, self.parsed.params, self.parsed.axum)
         self.is_async: bool = interface == "asgi"
 
     def _checked(self, methods: Iterable[str] | None) -> tuple[str, ...]:

@@ -7,8 +7,7 @@ use, and once. Never sends a response; an unreadable body raises an HTTPError.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import urlencode
+from typing import TYPE_CHECKING, Any
 
 from ._core import foreign_names, forms
 from ._core.body_chunks import BodyChunks, pieces
@@ -17,12 +16,20 @@ from ._core.client_address import ClientAddress
 from ._core.cookies import parse_cookies
 from ._core.json_decoding import DecodingError, loads
 from ._core.json_encoding import dumps
+from ._core.late_module import late_module
 from ._core.near_names import near_names
 from ._core.text_encoding import text_codec
 from .headers import Cookies, Fields, Headers, Pairs, QueryParams, RequestHeaders
 from .http_errors import HTTPError
 from .state import State, state_of
 from .uploads import RawFile, UploadFile
+
+if TYPE_CHECKING:
+    import urllib.parse as url_parts
+    from typing import Protocol
+else:
+    Protocol = object  # each one takes long to make
+    url_parts = late_module("urllib.parse")
 
 UploadedFiles = Fields[UploadFile]
 
@@ -164,7 +171,7 @@ class Request:
             if not any(name.lower() == "content-type" for name, _ in pairs):
                 pairs.append(("content-type", "application/json"))
         if not isinstance(query, str):
-            query = urlencode(query, doseq=True)
+            query = url_parts.urlencode(query, doseq=True)
         data = body.encode() if isinstance(body, str) else body
         raw = BuiltRequest(method.upper(), path, query.removeprefix("?"), pairs, data)
         request = cls(raw, {} if path_params is None else path_params)
@@ -186,7 +193,7 @@ class Request:
         files: Mapping[str, UploadFile | bytes] | None,
         path_params: dict[str, Any],
     ) -> Request:
-        encoded = urlencode(form, doseq=True)
+        encoded = url_parts.urlencode(form, doseq=True)
         kind = "application/x-www-form-urlencoded" if files is None else "multipart/form-data"
         given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         request = cls.build(

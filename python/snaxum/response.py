@@ -6,7 +6,6 @@ Owns `Response` and `to_response`. Never sends anything and never reads a reques
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import (
     AsyncIterable,
     AsyncIterator,
@@ -15,20 +14,30 @@ from collections.abc import (
     Iterator,
     Mapping,
 )
-from datetime import datetime, timedelta
-from pathlib import Path
-from typing import Any, Literal
+from types import GeneratorType
+from typing import TYPE_CHECKING, Any, Literal
 
 from ._core import files, frames, pictures
 from ._core.chunks import AsyncChunks, Chunks
 from ._core.cookies import EPOCH, format_cookie
-from ._core.events import Event, EventHead, encode_event
+from ._core.event_head import EventHead
 from ._core.foreign_names import explain_object
 from ._core.json_encoding import dumps, dumps_struct, has_json_form
+from ._core.late_module import late_module
 from ._core.libraries import ByClass, way_out
 from ._core.text_encoding import encode_text
 from .headers import Pairs, ResponseHeaders
 from .http_errors import GivenHeaders, HTTPError, checked_status
+
+if TYPE_CHECKING:
+    import inspect
+    import pathlib
+    from datetime import datetime, timedelta
+
+    # A path stands for the content of its file.
+    EncodedBody = bytes | pathlib.Path | Iterator[bytes] | AsyncIterator[bytes]
+else:
+    inspect, pathlib = late_module("inspect"), late_module("pathlib")
 
 HTML = "text/html; charset=utf-8"
 TEXT = files.TEXT
@@ -40,8 +49,6 @@ WAYS_OUT = (
     "a generator (stream), None (204), (body, status), (body, status, headers) or Response(...)"
 )
 
-# A path stands for the content of its file.
-EncodedBody = bytes | Path | Iterator[bytes] | AsyncIterator[bytes]
 SameSite = Literal["Lax", "Strict", "None", "lax", "strict", "none"]
 
 
@@ -171,7 +178,7 @@ def encode_plainly(result: object) -> bytes:
     return PLAIN_TYPES[type(result)][1](result)
 
 
-def file_error(path: Path, error: OSError) -> Exception:
+def file_error(path: pathlib.Path, error: OSError) -> Exception:
     """Return the error to respond with, for a file that cannot be read."""
     if path.is_dir():
         return TypeError(f"`{path}` is a directory; return the path of a file")
@@ -234,7 +241,7 @@ def content_type_of(body: object) -> str | None:
     if has_json_form(body):
         return JSON
     if isinstance(body, Iterator | AsyncIterator) and (
-        inspect.isgenerator(body) or way_out(body) is None
+        isinstance(body, GeneratorType) or way_out(body) is None
     ):
         return TEXT
     raise TypeError(_refusal(body))
@@ -260,7 +267,7 @@ def _encoded(body: Any) -> EncodedBody:
         return b""
     if isinstance(body, (str, bytes, bytearray, memoryview)):
         return _bytes(body)
-    if isinstance(body, Path | Chunks | AsyncChunks):
+    if isinstance(body, pathlib.Path | Chunks | AsyncChunks):
         return body
     plain = PLAIN_CLASSES.of(body)
     if plain is not None:
@@ -289,8 +296,8 @@ def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
     try:
         for chunk in chunks:
             if encode is None:
-                encode = encode_event if isinstance(chunk, Event) else _bytes
-                if encode is encode_event:
+                encode = _encoder_of(chunk)
+                if encode is not _bytes:
                     yield EventHead()
             yield encode(chunk)
     finally:
@@ -299,13 +306,20 @@ def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
             chunks.close()
 
 
+def _encoder_of(first: object) -> Callable[[object], bytes]:
+    """Return the function that encodes the chunks of a stream which begins with this one."""
+    from ._core.events import Event, encode_event  # many servers have no stream
+
+    return encode_event if isinstance(first, Event) else _bytes
+
+
 async def _stream_async(chunks: AsyncIterable[object]) -> AsyncIterator[bytes]:
     encode = None
     try:
         async for chunk in chunks:
             if encode is None:
-                encode = encode_event if isinstance(chunk, Event) else _bytes
-                if encode is encode_event:
+                encode = _encoder_of(chunk)
+                if encode is not _bytes:
                     yield EventHead()
             yield encode(chunk)
     finally:

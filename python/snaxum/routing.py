@@ -6,7 +6,6 @@ never changes. Never runs a handler, and knows nothing of HTTP but methods and p
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +16,7 @@ from ._core.digests import sha256
 from ._core.handlers import Handler, code_of, innermost, lines, source_file, where
 from ._core.hooks import Scope
 from ._core.hosted import Hosted
+from ._core.late_module import late_module
 from ._core.methods import checked_methods
 from ._core.patterns import Pattern, parse
 from ._core.route_errors import DuplicateRoute, RouteError
@@ -25,6 +25,11 @@ from ._core.route_rows import row_of
 from ._core.route_tree import TreeNode, bound, follow, parent_of_last, search
 from ._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, UpgradeRequired
 from ._validation.faults import Unresolved, Unsupported
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = late_module("inspect")
 
 if TYPE_CHECKING:
     from ._core.served_handlers import ServedHandler
@@ -169,7 +174,7 @@ class Route:
                 self.called = served.entry(known, is_last=is_last)
             self.arguments = parameters.plan(
                 self.called,
-                {name: converter.kind for name, converter in self.parsed.params},
+                {name: converter.kind_of() for name, converter in self.parsed.params},
                 with_pool=with_pool,
                 methods=self.methods,
                 pattern=self.pattern,
@@ -201,7 +206,7 @@ class Route:
 
     @property
     def _is_coroutine(self) -> bool:
-        return self.is_async or inspect.isasyncgenfunction(self.handler)
+        return self.is_async or handlers.is_async_generator(self.handler)
 
     @property
     def place(self) -> str:
@@ -286,7 +291,8 @@ class Route:
 
     @property
     def doc(self) -> str:
-        return inspect.cleandoc(innermost(self.handler).__doc__ or "")
+        text = innermost(self.handler).__doc__ or ""
+        return inspect.cleandoc(text) if "\n" in text else text.expandtabs().lstrip()
 
     @property
     def warnings(self) -> list[str]:

@@ -8,8 +8,16 @@ from __future__ import annotations
 
 import io
 import os
-from pathlib import Path
-from typing import NoReturn, Protocol
+from typing import TYPE_CHECKING, NoReturn
+
+from ._core.late_module import late_module
+
+if TYPE_CHECKING:
+    import pathlib
+    from typing import Protocol
+else:
+    Protocol = object  # each one takes long to make
+    pathlib = late_module("pathlib")
 
 # A file that is read at once; a larger one is read in a thread by `aread`.
 _QUICK_BYTES = 1024 * 1024
@@ -73,14 +81,14 @@ class UploadFile(io.BufferedReader):
 
         return await asyncio.to_thread(self.read, size)
 
-    def save(self, path: str | os.PathLike[str]) -> Path:
+    def save(self, path: str | os.PathLike[str]) -> pathlib.Path:
         """Copy the file to `path`, in place of a file that is there; return the path.
 
         Raises OSError, such as FileNotFoundError for a directory that does not exist.
         """
         if self.closed:
             raise ValueError("the upload is closed; save it before the response")
-        target = Path(path)
+        target = pathlib.Path(path)
         if target.is_dir():
             raise IsADirectoryError(
                 f"`{target}` is a directory; add a name of your own, as in "
@@ -164,7 +172,7 @@ class _BuiltUpload:
         return self._data[offset : offset + size]
 
     def save(self, path: str | os.PathLike[str], /) -> None:
-        Path(path).write_bytes(self.read_at(0, self.size))
+        pathlib.Path(path).write_bytes(self.read_at(0, self.size))
 
     def is_closed(self) -> bool:
         return self._data is None

@@ -8,14 +8,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import Any
-from urllib.parse import quote, urlencode
+from typing import TYPE_CHECKING, Any
 
 from . import _registry
+from ._core.late_module import late_module
 from ._core.near_names import near_names
 from ._core.patterns import Converter
 from ._core.route_errors import RouteError
 from .routing import Route
+
+if TYPE_CHECKING:
+    import urllib.parse as url_parts
+else:
+    url_parts = late_module("urllib.parse")
 
 # The characters of a path that need no escape; a segment has no slash.
 _SAFE = "!$&'()*+,;=:@"
@@ -81,7 +86,7 @@ def _path(route: Route, endpoint: str, params: dict[str, Any]) -> str:
             if isinstance(piece, Converter):
                 text += _escaped(piece, next(names), params, route, endpoint)
             else:
-                text += quote(piece, safe=_SAFE + "/")
+                text += url_parts.quote(piece, safe=_SAFE + "/")
         parts.append(text)
     return "/" + "/".join(parts)
 
@@ -98,7 +103,7 @@ def _escaped(
             f"url_for({endpoint!r}): {value!r} is not a value of `<{converter.name}:{name}>` in "
             f"`{route.pattern}`; pass one such as {converter.convert(converter.example)!r}"
         )
-    return quote(text, safe=_SAFE + ("/" if converter.takes_slashes else ""))
+    return url_parts.quote(text, safe=_SAFE + ("/" if converter.takes_slashes else ""))
 
 
 def _static_path(params: dict[str, Any]) -> str:
@@ -115,7 +120,7 @@ def _static_path(params: dict[str, Any]) -> str:
         raise RouteError(
             f'url_for("static", filename={file!r}): no directory of `static` has this file: {shown}'
         )
-    path = f"{(having or mounts)[0].prefix}/{quote(name, safe=_SAFE + '/')}"
+    path = f"{(having or mounts)[0].prefix}/{url_parts.quote(name, safe=_SAFE + '/')}"
     query = _query(params)
     return f"{path}?{query}" if query else path
 
@@ -127,7 +132,7 @@ def _query(params: dict[str, Any]) -> str:
         for each in (value if isinstance(value, list | tuple | set) else [value])
         if each is not None
     ]
-    return urlencode(pairs, safe=_SAFE_IN_QUERY)
+    return url_parts.urlencode(pairs, safe=_SAFE_IN_QUERY)
 
 
 def _unknown(endpoint: str, routes: Iterable[Route]) -> str:

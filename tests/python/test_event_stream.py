@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from snaxum import Event, Request, Response, stream_events, stream_json_lines
-from snaxum._core.events import EventHead
+from snaxum._core.event_head import EventHead
 from snaxum.http import to_response
 
 

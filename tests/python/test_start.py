@@ -23,19 +23,29 @@ print(*set(sys.modules) - before)
 
 # Large, or needed with a feature that most servers do not use.
 LATER = (
+    "ast",
     "asyncio",
     "base64",
     "concurrent.futures",
+    "dataclasses",
+    "datetime",
+    "decimal",
     "difflib",
+    "dis",
     "email",
     "hashlib",
     "http",
+    "inspect",
+    "ipaddress",
     "locale",
     "multiprocessing",
+    "pathlib",
     "pkgutil",
+    "platform",
     *(["selectors"] if sys.version_info >= (3, 11) else []),  # `subprocess` of 3.10 needs it
     "shutil",
     "socket",
+    "snaxum._core.events",
     "snaxum._core.mounted_routes",
     "snaxum._debug.crash",
     "snaxum._debug.foreign_calls",
@@ -44,10 +54,14 @@ LATER = (
     "snaxum._debug.unparsed_body",
     "snaxum._hosts.target",
     "snaxum._reload.dotenv",
+    "snaxum._reload.removed_names",
     "snaxum._reload.unloaded_routes",
     "snaxum._runtime.sockets",
+    "snaxum._validation.constraints",
     "snaxum.websockets",
     "tempfile",
+    "urllib",
+    "uuid",
 )
 
 

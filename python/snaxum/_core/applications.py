@@ -6,8 +6,14 @@ Owns the rule and its error messages. Never calls an application.
 from __future__ import annotations
 
 import functools
-import inspect
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
+
+from .late_module import late_module
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = late_module("inspect")
 
 Interface = Literal["asgi", "wsgi"]
 INTERFACES: tuple[Interface, ...] = ("asgi", "wsgi")

@@ -6,13 +6,18 @@ objects; never calls a handler.
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Iterator, Sequence
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .arguments import Argument
 from .handlers import code_of, innermost
+from .late_module import late_module
+
+if TYPE_CHECKING:
+    import dis
+else:
+    dis = late_module("dis")
 
 
 def decide(handler: Any, arguments: Sequence[Argument] | None, stream_body: bool | None) -> bool:

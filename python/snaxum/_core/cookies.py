@@ -5,16 +5,19 @@ Owns both forms and the checks of what a cookie can have. Knows neither requests
 
 from __future__ import annotations
 
-import datetime as dt
 import re
+from typing import TYPE_CHECKING
 
 from ..headers import is_token
 from .late_regex import late
 
+if TYPE_CHECKING:
+    import datetime as dt
+
 _DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 # In the past for every client.
-EPOCH = dt.datetime(1970, 1, 1, tzinfo=dt.timezone.utc)
+EPOCH = 0
 
 
 def parse_cookies(header: str) -> dict[str, str]:
@@ -59,8 +62,7 @@ def format_cookie(
         raise TypeError(f"cookie `{key}` has the value {value!r}, a {kind}; use a str")
     parts = [f"{key}={quote_value(value)}"]
     if max_age is not None:
-        seconds = max_age.total_seconds() if isinstance(max_age, dt.timedelta) else max_age
-        parts.append(f"Max-Age={int(seconds)}")
+        parts.append(f"Max-Age={_seconds(max_age)}")
     if expires is not None:
         parts.append(f"Expires={_date(key, expires)}")
     for attribute, text in (("Path", path), ("Domain", domain)):
@@ -76,8 +78,17 @@ def format_cookie(
     return "; ".join(parts)
 
 
+def _seconds(max_age: dt.timedelta | float) -> int:
+    # Its module is large, and most servers set no cookie.
+    from datetime import timedelta
+
+    return int(max_age.total_seconds() if isinstance(max_age, timedelta) else max_age)
+
+
 def _date(key: str, expires: dt.datetime | float | str) -> str:
     """Write a date; a datetime without a time zone is UTC, a number is seconds since 1970."""
+    import datetime as dt
+
     if isinstance(expires, str):
         return _checked(key, "expires", expires)
     if isinstance(expires, dt.datetime):

@@ -1,4 +1,4 @@
-"""Server-sent events: `Event`, its bytes, and the head of such a response.
+"""Server-sent events: `Event`, and its bytes.
 
 Follows section 9.2 of the HTML standard. Never waits for an event and never sends one.
 """
@@ -10,12 +10,6 @@ from dataclasses import dataclass
 from .json_encoding import dumps
 from .late_regex import late
 from .text_encoding import encode_text
-
-CONTENT_TYPE = "text/event-stream"
-# nginx and its kind collect a response before they forward it, unless a header forbids it.
-HEADERS = {"cache-control": "no-cache", "x-accel-buffering": "no"}
-# A proxy may close a connection that is silent for longer, often after 60 s.
-KEEP_ALIVE_S = 15.0
 
 _LINE_BREAK = late("\r\n|\r|\n")
 
@@ -58,13 +52,6 @@ class Event:
         if self.data is not None:
             lines.append(_data(self.data))
         return b"".join(lines) + b"\n"
-
-
-class EventHead(bytes):
-    """Precedes the first chunk of a stream that has turned out to be one of events."""
-
-    headers = (("content-type", CONTENT_TYPE), *HEADERS.items())
-    keep_alive = KEEP_ALIVE_S
 
 
 def encode_event(value: object) -> bytes:

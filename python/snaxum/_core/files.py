@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import io
 from collections.abc import Iterator
-from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
+from .late_module import late_module
 from .libraries import ByClass
+
+if TYPE_CHECKING:
+    import pathlib
+else:
+    pathlib = late_module("pathlib")
 
 TEXT = "text/plain; charset=utf-8"
 BYTES = "application/octet-stream"
@@ -24,7 +29,7 @@ _COMPRESSED = {"gzip": "application/gzip", "bzip2": "application/x-bzip2", "xz":
 
 def is_file(value: object) -> bool:
     """Report whether `value` is the path of a file, an open file, or a buffer."""
-    return isinstance(value, Path | io.IOBase) or _inner(value) is not value
+    return isinstance(value, pathlib.Path | io.IOBase) or _inner(value) is not value
 
 
 def content_type(value: Any) -> str:
@@ -44,8 +49,8 @@ def content_type(value: Any) -> str:
 def name_of(value: Any) -> str:
     """Return the name of a file without its directories; "" if it has none."""
     value = _inner(value)
-    name = value if isinstance(value, Path) else getattr(value, "name", None)
-    return Path(name).name if isinstance(name, str | Path) else ""
+    name = value if isinstance(value, pathlib.Path) else getattr(value, "name", None)
+    return pathlib.Path(name).name if isinstance(name, str | pathlib.Path) else ""
 
 
 def read(value: Any) -> bytes | Iterator[bytes]:

@@ -7,12 +7,10 @@ pattern (`patterns`).
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Container, Iterable, Iterator
+from typing import Any
 
 from .arguments import Argument
-
-_CONVERTERS = {int: "int:", float: "float:", uuid.UUID: "uuid:"}
 
 
 def check(pattern: str, names: Container[str], arguments: Iterable[Argument]) -> None:
@@ -24,11 +22,17 @@ def check(pattern: str, names: Container[str], arguments: Iterable[Argument]) ->
     for text, name, converter in _braced(pattern):
         argument = by_name.get(name)
         if argument is not None and name not in names:
-            converter = converter or _CONVERTERS.get(argument.annotation, "")
+            converter = converter or _converter_of(argument.annotation)
             raise ValueError(
                 f"`{text}` is plain text here, and the handler has a parameter `{name}`; "
                 f"write `<{converter}{name}>`"
             )
+
+
+def _converter_of(annotation: Any) -> str:
+    import uuid
+
+    return {int: "int:", float: "float:", uuid.UUID: "uuid:"}.get(annotation, "")
 
 
 def warnings(pattern: str) -> list[str]:

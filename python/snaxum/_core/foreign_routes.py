@@ -10,10 +10,10 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from .late_regex import late
+from .records import record
 
 # The most routes that are listed of one application.
 MAX_ROUTES = 2000
@@ -22,7 +22,7 @@ MAX_LAYERS = 20
 ANY = ("ANY",)
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class ForeignRoute:
     """One route: its methods, its path below the application, its handler.
 

@@ -6,9 +6,15 @@ Owns the strict parsing and the limit of fields. Multipart forms are parsed by R
 from __future__ import annotations
 
 import re
-from urllib.parse import parse_qsl
+from typing import TYPE_CHECKING
 
+from .late_module import late_module
 from .late_regex import late
+
+if TYPE_CHECKING:
+    import urllib.parse as url_parts
+else:
+    url_parts = late_module("urllib.parse")
 
 # The option `max-form-fields`.
 max_fields = 1000
@@ -38,12 +44,12 @@ def parse(data: bytes, charset: str) -> list[tuple[str, str]]:
         at = len(text[: broken.start()].encode(charset))
         raise _malformed(data, at, f"`{broken[0]}` is not a percent-encoded byte")
     try:
-        return parse_qsl(text, keep_blank_values=True, encoding=charset, errors="strict")
+        return url_parts.parse_qsl(text, keep_blank_values=True, encoding=charset, errors="strict")
     except UnicodeDecodeError:
         at = 0
         for pair in text.split("&"):
             try:
-                parse_qsl(pair, keep_blank_values=True, encoding=charset, errors="strict")
+                url_parts.parse_qsl(pair, keep_blank_values=True, encoding=charset, errors="strict")
             except UnicodeDecodeError as error:
                 reason = f"`{pair[:60]}` is not {charset}: {error.reason}"
                 raise _malformed(data, at, reason) from None

@@ -7,20 +7,34 @@ files may have changed since the code was loaded. Never calls a handler.
 from __future__ import annotations
 
 import functools
-import inspect
 import os
 from collections.abc import Callable, Iterator
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+from .late_module import late_module
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = late_module("inspect")
 
 Handler = Callable[..., Any]
+
+# The flags of code objects, as `inspect` names them.
+_GENERATOR, _COROUTINE, _ASYNC_GENERATOR = 0x20, 0x80, 0x200
+
+
+def is_plain(handler: object) -> TypeGuard[FunctionType]:
+    """Report whether it is a function without attributes: nothing has wrapped or marked it."""
+    return type(handler) is FunctionType and not handler.__dict__
 
 
 def innermost(handler: object) -> Any:
     """Return the function inside `functools.wraps` and `functools.partial`."""
+    if is_plain(handler):
+        return handler
     target: Any = handler
-    if type(target) is FunctionType and not target.__dict__:
-        return target  # nothing has wrapped it
     try:
         target = inspect.unwrap(target)
         while isinstance(target, functools.partial):
@@ -47,9 +61,25 @@ def is_async(handler: object) -> bool:
 
     A plain `def` around an `async def` counts as plain: it may await the other itself.
     """
+    if is_plain(handler):
+        return bool(handler.__code__.co_flags & _COROUTINE)
     return inspect.iscoroutinefunction(handler) or inspect.iscoroutinefunction(
         type(handler).__call__
     )
+
+
+def is_async_generator(function: object) -> bool:
+    """Report whether a call returns an async generator."""
+    if is_plain(function):
+        return bool(function.__code__.co_flags & _ASYNC_GENERATOR)
+    return inspect.isasyncgenfunction(function)
+
+
+def is_generator(function: object) -> bool:
+    """Report whether a call returns a generator, also an async one."""
+    if is_plain(function):
+        return bool(function.__code__.co_flags & (_GENERATOR | _ASYNC_GENERATOR))
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 
 def code_of(handler: object) -> CodeType | None:

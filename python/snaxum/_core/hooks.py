@@ -5,12 +5,17 @@ Owns `Scope`, `RequestHook` and their checks. Never calls a hook, and knows no r
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from .handlers import innermost, is_async, where
+from .handlers import innermost, is_async, is_generator, where
+from .late_module import late_module
+from .records import record
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = late_module("inspect")
 
 Kind = Literal["before_request", "after_request", "errorhandler", "middleware"]
 Condition = int | type[Exception]
@@ -23,7 +28,7 @@ _PARAMETERS: dict[Kind, tuple[str, ...]] = {
 }
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Scope:
     """A blueprint, as its routes and hooks refer to it."""
 
@@ -33,7 +38,7 @@ class Scope:
     place: str
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class RequestHook:
     """A function that runs before, after or around handlers, or instead of one that failed.
 
@@ -71,7 +76,7 @@ class RequestHook:
         return f"{self.kind}({', '.join(map(name_of, self.conditions))})"
 
 
-@dataclass(repr=False)
+@record(repr=False)
 class HookSet:
     """The hooks of one route, each kind in the order in which it runs.
 
@@ -103,7 +108,7 @@ def declare(
         raise ValueError(f"`@{kind}` got a {got}; put it on a function such as {example}")
     at = f"`@{kind}` at {where(function)}"
     target = innermost(function)
-    if inspect.isgeneratorfunction(target) or inspect.isasyncgenfunction(target):
+    if is_generator(target):
         raise ValueError(f"{at}: the function has a `yield`; return the response instead")
     checked = _checked(conditions, at)
     call = function

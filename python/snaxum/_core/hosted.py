@@ -6,7 +6,12 @@ Owns the type. `_hosts` has the applications.
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing import Protocol
+else:
+    Protocol = object  # each one takes long to make
 
 Start = Callable[..., Coroutine[Any, Any, None]]
 

@@ -2,28 +2,30 @@
 
 Owns the JSON form of each Python type. The codec in Rust does the work where there is one; this
 module converts the types that JSON does not have. Both give the same result. The types of libraries
-are in `libraries`.
+are in `libraries`. Rare types of the standard library are imported with the first value that may be
+one: their modules would be a part of the start.
 """
 
 from __future__ import annotations
 
-import dataclasses
-import datetime as dt
 import functools
 import json
 import sys
-import uuid
 from collections import UserList, deque
 from collections.abc import Callable, Mapping, Set, ValuesView
-from decimal import Decimal
 from enum import Enum
-from pathlib import PurePath
 from types import SimpleNamespace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from . import json_codec
 from .json_codec import FOUND
+from .late_module import late_module
 from .libraries import convert, form_of, way_out
+
+if TYPE_CHECKING:
+    import pathlib
+else:
+    pathlib = late_module("pathlib")
 
 # More than the codec's limit (254): deeper values are tried here. Less than Python's.
 MAX_DEPTH = 400
@@ -73,32 +75,27 @@ def has_json_form(value: object) -> bool:
         return False  # so are numpy's str_ and bytes_
     return (
         isinstance(value, _JSON_TYPES)
-        or (dataclasses.is_dataclass(value) and not isinstance(value, type))
+        or (isinstance(value, _rare_types()) and not isinstance(value, pathlib.PurePath))
+        or _is_dataclass(value)
         or form_of(value) is not None
     )
 
 
 _JSON_TYPES = (
-    *(int, float, Decimal, Enum, uuid.UUID, dt.date, dt.time, dt.timedelta),
+    *(int, float, Enum),
     *(tuple, list, Mapping, Set, deque, range, UserList, ValuesView),
 )
 
 
 def simplify(value: object) -> object:
     """Convert `value` by one level towards plain types, without its items. Raises TypeError."""
-    usual = _USUAL.get(type(value))
+    usual = _usual().get(type(value))
     if usual is not None:
         return usual(value)
-    match value:
-        case Enum():
-            return value.value
-        case dt.datetime() | dt.date() | dt.time():
-            # pandas' NaT is a datetime that does not equal itself.
-            return value.isoformat() if value == value else None
-        case dt.timedelta():
-            return value.total_seconds()
-        case uuid.UUID() | Decimal() | PurePath():
-            return str(value)
+    if isinstance(value, Enum):
+        return value.value
+    if isinstance(value, _rare_types()):
+        return _simplify_rare(value)
     form = form_of(value)
     if form is not None:
         return form(value)
@@ -116,20 +113,48 @@ def simplify(value: object) -> object:
             return dict(value.items())
         case tuple() | list() | Set() | deque() | range() | UserList() | ValuesView():
             return list(value)
-    if dataclasses.is_dataclass(value) and not isinstance(value, type):
-        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    if _is_dataclass(value):
+        from dataclasses import fields
+
+        return {field.name: getattr(value, field.name) for field in fields(value)}  # type: ignore[arg-type]
     raise TypeError(type(value).__name__)
 
 
-# The types that most responses have, and no subclass: looked up sooner than the others.
-_USUAL: dict[type, Callable[[Any], object]] = {
-    uuid.UUID: str,
-    Decimal: str,
-    dt.datetime: dt.datetime.isoformat,
-    dt.date: dt.date.isoformat,
-    dt.time: dt.time.isoformat,
-    dt.timedelta: dt.timedelta.total_seconds,
-}
+def _simplify_rare(value: Any) -> object:
+    """Convert a value of a subclass of one of `_rare_types`."""
+    import datetime as dt
+
+    if isinstance(value, dt.date | dt.time):
+        # pandas' NaT is a datetime that does not equal itself.
+        return value.isoformat() if value == value else None
+    return value.total_seconds() if isinstance(value, dt.timedelta) else str(value)
+
+
+def _is_dataclass(value: object) -> bool:
+    """Do what `dataclasses.is_dataclass` does for an object that is not a class."""
+    return hasattr(type(value), "__dataclass_fields__")
+
+
+@functools.cache
+def _usual() -> dict[type, Callable[[Any], object]]:
+    """Return the rare types that most responses have, and no subclass: looked up before others."""
+    import datetime as dt
+    import uuid
+    from decimal import Decimal
+
+    return {
+        uuid.UUID: str,
+        Decimal: str,
+        dt.datetime: dt.datetime.isoformat,
+        dt.date: dt.date.isoformat,
+        dt.time: dt.time.isoformat,
+        dt.timedelta: dt.timedelta.total_seconds,
+    }
+
+
+@functools.cache
+def _rare_types() -> tuple[type, ...]:
+    return (*_usual(), pathlib.PurePath)
 
 
 def way_out_of(value: object) -> str:
@@ -192,7 +217,7 @@ class _Walk:
         original = key
         while isinstance(key, Enum):
             key = key.value
-        if isinstance(key, uuid.UUID | dt.date | dt.time) or form_of(key) is not None:
+        if _is_rare_key(key) or form_of(key) is not None:
             try:
                 key = simplify(key)
             except TypeError:
@@ -229,6 +254,13 @@ class _Walk:
             else:
                 place += f"[{json.dumps(step)}]"
         return place
+
+
+def _is_rare_key(key: object) -> bool:
+    import datetime as dt
+    import uuid
+
+    return isinstance(key, uuid.UUID | dt.date | dt.time)
 
 
 _INFINITY = float("inf")

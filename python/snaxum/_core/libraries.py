@@ -7,7 +7,6 @@ itself. Knows nothing of HTTP.
 
 from __future__ import annotations
 
-import datetime as dt
 import sys
 import weakref
 from collections.abc import Callable, Iterable, Mapping
@@ -89,6 +88,8 @@ def label_text(label: object) -> str:
         return str.__str__(label)
     if isinstance(label, tuple):
         return "_".join(filter(None, map(label_text, label)))
+    import datetime as dt
+
     if isinstance(label, dt.date | dt.time):
         return label.isoformat() if label == label else "null"
     if label is None or _NA.of(label):

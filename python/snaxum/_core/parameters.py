@@ -5,27 +5,32 @@ Owns the plan of a call. `calls` makes the function that fills it. Never reads a
 
 from __future__ import annotations
 
-import inspect
 import sys
 import typing
 from collections.abc import Container, Mapping, Sequence
-from inspect import Parameter
 from types import CodeType, FunctionType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from .._validation import constraints, hints
+from .._validation import hints
 from .._validation.faults import Unsupported
 from ..markers import MISSING, Marker
 from . import foreign_parameters, foreign_patterns, sources
 from .arguments import Argument, ArgumentSource, Passing
 from .handlers import Handler, code_of, innermost
+from .late_module import late_module
 from .late_regex import late
 from .near_names import near_names
 
-_PASSING: dict[object, Passing] = {
-    Parameter.POSITIONAL_ONLY: "positional",
-    Parameter.KEYWORD_ONLY: "keyword",
-}
+if TYPE_CHECKING:
+    import inspect
+    from inspect import Parameter
+else:
+    inspect = late_module("inspect")
+
+# By the name of the kind of a parameter.
+_PASSING: dict[str, Passing] = {"POSITIONAL_ONLY": "positional", "KEYWORD_ONLY": "keyword"}
+# The flags of a code object, as `inspect` names them.
+_VARARGS, _VARKEYWORDS = 0x04, 0x08
 # The global and the local names that an annotation refers to.
 Namespaces = tuple[dict[str, Any], dict[str, Any]]
 # As in `req`, `http_request`, `_`, `r`, `ws`.
@@ -150,16 +155,16 @@ def _parameters(
         return _parameters(wrapped, names, namespaces) if callable(wrapped) else None
     own, kinds = [], set()
     for each in signature.parameters.values():
-        kinds.add(each.kind)
+        kinds.add(each.kind.name)
         if _is_one(each):
             own.append(_argument(each, names, *namespaces))
     wrapped = getattr(handler, "__wrapped__", None)
-    if Parameter.VAR_KEYWORD in kinds and callable(wrapped):
+    if "VAR_KEYWORD" in kinds and callable(wrapped):
         _give_request(own)
         inner = _parameters(wrapped, names, namespaces)
         if inner is not None:
-            return own + _inner(handler, inner, own, is_variadic=Parameter.VAR_POSITIONAL in kinds)
-    is_any = Parameter.VAR_POSITIONAL in kinds and all(each.source is None for each in own)
+            return own + _inner(handler, inner, own, is_variadic="VAR_POSITIONAL" in kinds)
+    is_any = "VAR_POSITIONAL" in kinds and all(each.source is None for each in own)
     return None if is_any else own
 
 
@@ -167,7 +172,7 @@ def _usual(handler: Any, names: Container[str]) -> Argument | None:
     """Describe the parameter of `def handler(request)`, without a signature: that takes long."""
     if type(handler) is not FunctionType or handler.__dict__ or handler.__defaults__:
         return None
-    code, kinds = handler.__code__, inspect.CO_VARARGS | inspect.CO_VARKEYWORDS
+    code, kinds = handler.__code__, _VARARGS | _VARKEYWORDS
     if code.co_flags & kinds or code.co_posonlyargcount or code.co_kwonlyargcount:
         return None
     if code.co_varnames[: code.co_argcount] != ("request",) or "request" in names:
@@ -183,7 +188,7 @@ def _usual(handler: Any, names: Container[str]) -> Argument | None:
 
 
 def _is_one(parameter: Parameter) -> bool:
-    return parameter.kind not in (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
+    return parameter.kind not in (parameter.VAR_POSITIONAL, parameter.VAR_KEYWORD)
 
 
 def namespaces_inside(handler: Any, known: Namespaces | None = None) -> Namespaces:
@@ -263,10 +268,10 @@ def _read_parameter(
     argument = Argument(
         name,
         None,
-        is_required=default is Parameter.empty,
-        is_annotated=parameter.annotation is not Parameter.empty,
-        passing=_PASSING.get(parameter.kind, "either"),
-        default=MISSING if default is Parameter.empty else default,
+        is_required=default is parameter.empty,
+        is_annotated=parameter.annotation is not parameter.empty,
+        passing=_PASSING.get(parameter.kind.name, "either"),
+        default=MISSING if default is parameter.empty else default,
     )
     if isinstance(default, Marker):  # `limit: int = Query(10)`
         argument.marker, argument.default = default, default.default
@@ -296,6 +301,8 @@ def _describe(argument: Argument, annotation: Any, metadata: list[Any]) -> None:
         argument.annotation = annotation
         argument.source = sources.of_class(annotation)
         return
+    from .._validation import constraints  # with the modules of dates and decimals
+
     if hints.is_class(annotation) and issubclass(annotation, Marker):
         metadata, annotation = [*metadata, annotation], str  # `agent: Header`
     metadata = [

@@ -7,15 +7,14 @@ the meaning that it has in Werkzeug, the oracle of the tests. Knows no handlers 
 from __future__ import annotations
 
 import re
-import uuid
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import accumulate
 from typing import Any
 
 from .late_regex import late
 from .near_names import near_names
+from .records import record
 
 # Python 3.11 refuses longer integers by default; a route must not depend on that setting.
 MAX_INT_DIGITS = 4300
@@ -32,13 +31,13 @@ class PatternError(ValueError):
     """A pattern that cannot be a route; the message gives the reason and the correction."""
 
 
-@dataclass(slots=True, eq=False, repr=False)
+@record(eq=False, repr=False)
 class Converter:
     """The text that a `<name:...>` accepts, and the value that a handler gets for it.
 
     A lighter `weight` is tried first, then a smaller `breadth`. `reach` returns for each position
-    of a text the first and last place where a value that begins there may end. `kind` is the type
-    of the value.
+    of a text the first and last place where a value that begins there may end. `kind_of` returns
+    the type of the value.
     """
 
     name: str
@@ -50,10 +49,10 @@ class Converter:
     reach: Callable[[str], Reach]
     example: str
     takes_slashes: bool = False
-    kind: type = str
+    kind_of: Callable[[], type] = lambda: str
 
 
-@dataclass(slots=True, repr=False)
+@record(repr=False)
 class Part:
     """One step of a pattern: a segment, or the rest of the path from a `<path:...>` on.
 
@@ -67,7 +66,7 @@ class Part:
     match: Matcher | None
 
 
-@dataclass(slots=True, repr=False)
+@record(repr=False)
 class Pattern:
     """A parsed pattern."""
 
@@ -307,7 +306,17 @@ def _whole_float(text: str) -> PathValues | None:
 
 
 def _whole_uuid(text: str) -> PathValues | None:
-    return (uuid.UUID(text),) if _UUID.fullmatch(text) else None
+    return (_to_uuid(text),) if _UUID.fullmatch(text) else None
+
+
+def _to_uuid(text: str) -> object:
+    return _kind_of_uuid()(text)
+
+
+def _kind_of_uuid() -> type:
+    from uuid import UUID  # with `platform`: a good part of a start
+
+    return UUID
 
 
 def _whole_path(text: str) -> PathValues | None:
@@ -330,21 +339,29 @@ CONVERTERS = {
             _whole_int,
             _int_reach,
             "1",
-            kind=int,
+            kind_of=lambda: int,
         ),
         Converter(
-            "float", _FLOAT.pattern, 50, 1, float, _whole_float, _float_reach, "1.5", kind=float
+            "float",
+            _FLOAT.pattern,
+            50,
+            1,
+            float,
+            _whole_float,
+            _float_reach,
+            "1.5",
+            kind_of=lambda: float,
         ),
         Converter(
             "uuid",
             _UUID.pattern,
             100,
             2,
-            uuid.UUID,
+            _to_uuid,
             _whole_uuid,
             _uuid_reach,
-            str(uuid.UUID(int=0)),
-            kind=uuid.UUID,
+            "00000000-0000-0000-0000-000000000000",
+            kind_of=_kind_of_uuid,
         ),
         Converter("string", "[^/]+", 100, 3, str, _whole_string, _string_reach, "x"),
         Converter("path", _PATH.pattern, 200, 4, str, _whole_path, _path_reach, "x/y", True),

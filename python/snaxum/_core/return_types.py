@@ -6,10 +6,8 @@ Owns what an annotation promises. Never converts a result, and never describes o
 from __future__ import annotations
 
 import functools
-import inspect
 import typing
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from typing import Any
 
 from .._validation.faults import Unresolved, Unsupported
@@ -28,7 +26,8 @@ from .._validation.hints import (
 )
 from ..markers import MISSING
 from . import parameters
-from .handlers import layers
+from .handlers import is_generator, layers
+from .records import record
 
 _SINGLE = (None, NONE, str, bytes, int, float, bool)
 _WAY_OUT = "add `response_model=Any` to the route to send all fields of the result"
@@ -188,17 +187,13 @@ def _resolved(handler: Any, namespaces: parameters.Namespaces | None) -> Any:
     if namespaces is None or not found.is_innermost:
         namespaces = parameters.namespaces_of(found.function)
     kind = resolve(found.annotation, *namespaces)
-    if (typing.get_origin(kind) or kind) is not Iterable or not _is_stream(found.function):
+    if (typing.get_origin(kind) or kind) is not Iterable or not is_generator(found.function):
         return kind
     stream: Any = Iterator  # no list, as elsewhere
     return stream[typing.get_args(kind)] if typing.get_args(kind) else stream
 
 
-def _is_stream(function: Any) -> bool:
-    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
-
-
-@dataclass(slots=True, eq=False, repr=False)
+@record(eq=False, repr=False)
 class _Declared:
     """The annotation of a result, and the function that has its names."""
 

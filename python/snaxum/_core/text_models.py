@@ -5,7 +5,6 @@ Owns the way from one parameter to the fields of its model, each of which is sen
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, Any
 
 from .._validation import constraints, libraries, models
@@ -72,7 +71,7 @@ class TextModel(Value):
             keys = {field.key: value.argument.key for field, value in self.fields}
             for at, each in enumerate(faults[before:], before):
                 loc = (keys.get(str(each.loc[0]), each.loc[0]), *each.loc[1:]) if each.loc else ()
-                faults[at] = replace(each, loc=loc)
+                faults[at] = Fault(loc, each.msg, each.type)
         return made
 
     def _others(self, request: Any) -> dict[str, str]:

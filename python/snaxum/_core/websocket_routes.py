@@ -5,15 +5,21 @@ Owns `WebSocketRoute` and the checks of a handler. Never runs one (`_runtime.soc
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 from ..headers import is_token
 from ..routing import Route
 from . import calls
 from .handlers import Handler, code_of, where
 from .hooks import Scope
+from .late_module import late_module
 from .route_errors import RouteError
+
+if TYPE_CHECKING:
+    import inspect
+else:
+    inspect = late_module("inspect")
 
 
 class WebSocketRoute(Route):

@@ -15,9 +15,10 @@ from collections.abc import Callable, Iterable, Mapping
 
 # By name: the user's code may replace `json.loads`.
 from json import loads
-from typing import Any, NamedTuple
+from typing import Any
 
 from .._core.late_regex import late
+from .._core.records import record
 
 MASK = "••••"
 
@@ -45,7 +46,8 @@ _extra: tuple[str, ...] = ()
 _known: _KnownValues | None = None
 
 
-class _KnownValues(NamedTuple):
+@record(eq=False, repr=False)
+class _KnownValues:
     """The values of secret variables."""
 
     environ: Mapping[Any, Any]
@@ -56,7 +58,8 @@ class _KnownValues(NamedTuple):
     short: frozenset[str]
 
 
-class Rules(NamedTuple):
+@record(eq=False, repr=False)
+class Rules:
     """The regular expressions made from `redact.json`."""
 
     names: re.Pattern[str]

@@ -6,13 +6,19 @@ and of comments, only `name = literal`. Never changes the number of lines.
 
 from __future__ import annotations
 
-import ast
 import functools
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import TYPE_CHECKING
 
+from .._core.late_module import late_module
 from .._core.late_regex import late
+from .._core.records import record
 from .redact import MASK, Span, is_secret, known_values, mask_text, secret_spans, short_values
+
+if TYPE_CHECKING:
+    import ast
+else:
+    ast = late_module("ast")
 
 # A larger text is not parsed.
 MAX_PARSED = 1 << 20
@@ -32,7 +38,8 @@ _ASSIGNED = late(
 _FIRST_LINES = late(r"\r\n|\r|\n")
 
 
-class MaskedSource(NamedTuple):
+@record(eq=False, repr=False)
+class MaskedSource:
     """The lines of a source text, and where each was masked, by its index."""
 
     lines: list[str]

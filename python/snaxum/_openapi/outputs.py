@@ -21,7 +21,8 @@ from http import HTTPStatus
 from typing import Any, Literal
 
 from .._core import frames, pictures, return_types
-from .._core.events import CONTENT_TYPE, Event
+from .._core.event_head import CONTENT_TYPE
+from .._core.events import Event
 from .._core.handlers import code_of, innermost
 from .._validation.hints import NONE, is_class, members, union, unwrap
 from ..event_stream import JSON_LINES, content_type_of, stream_events, stream_json_lines

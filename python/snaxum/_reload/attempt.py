@@ -11,9 +11,9 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, field
 
 from .._core.objects import namespace
+from .._core.records import field, record
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
 from . import (
@@ -22,7 +22,6 @@ from . import (
     executors,
     line_shift,
     loader,
-    removed_names,
     repeated_calls,
 )
 from .changes import Changes
@@ -43,7 +42,7 @@ HANDLER_IMPORT_WAIT_S = 2.0
 warms_up = False
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Plan:
     """The work of an attempt."""
 
@@ -163,9 +162,12 @@ class Attempt:
             if node.name in self.stage.carried:
                 line_shift.apply(node, source, serving.modules.get(node.name))
         self.report.warnings += migrate_kept(serving, generation, self.leaving)
-        self.report.warnings += removed_names.warnings(
-            serving.modules, generation.modules, generation.graph
-        )
+        if serving.modules:
+            from . import removed_names  # a first load removes no name
+
+            self.report.warnings += removed_names.warnings(
+                serving.modules, generation.modules, generation.graph
+            )
         serving.leaving = [node for name, node in before.items() if after.get(name) is not node]
         kept = generation.kept
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]

@@ -7,17 +7,23 @@ Owns the reading of decorators: a request for such a path gets the error of the 
 
 from __future__ import annotations
 
-import ast
 import logging
 from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
 
 from .._core.hooks import RequestHook, declare
+from .._core.late_module import late_module
 from .._core.late_regex import late
 from .._core.route_errors import RouteError
 from ..http_errors import HTTPError
 from ..routing import Route, RouteTable
 from .source_cache import SourceCache
 from .user_paths import display_path
+
+if TYPE_CHECKING:
+    import ast
+else:
+    ast = late_module("ast")
 
 _log = logging.getLogger("snaxum")
 

@@ -11,8 +11,8 @@ import os
 import time
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 
+from .._core.records import field, record
 from .._runtime.generations import Generation
 from . import file_inputs, line_shift
 from .env_file import EnvFile, NewVariables
@@ -28,7 +28,7 @@ MAX_OWN = 5
 OWN_WINDOW_S = 10.0
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Changes:
     """The differences between the files and the serving generation."""
 

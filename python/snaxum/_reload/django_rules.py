@@ -7,7 +7,6 @@ configuration leads to it. Never imports Django.
 
 from __future__ import annotations
 
-import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from types import ModuleType
@@ -76,6 +75,6 @@ def _is_registered(name: str, modules: Mapping[str, ModuleType], settings: Any) 
         return True
     members = namespace(modules[name]).values() if name in modules else ()
     return any(
-        inspect.isclass(each) and each.__module__ == name and hasattr(each, "_meta")
+        isinstance(each, type) and each.__module__ == name and hasattr(each, "_meta")
         for each in members
     )

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 
+from .._core.records import field, record
 from .file_inputs import file_digest
 from .user_paths import display_path
 
@@ -18,7 +18,7 @@ from .user_paths import display_path
 _names: set[str] = set()
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class NewVariables:
     """The current content of the file, or the `error` that reading it raised."""
 

@@ -7,13 +7,20 @@ never reads a file.
 
 from __future__ import annotations
 
-import dis
 from collections.abc import Iterable, Iterator
+from opcode import opmap
 from types import CodeType
+from typing import TYPE_CHECKING
 
+from .._core.late_module import late_module
 from .model import Node
 
-_IMPORT_NAME = dis.opmap["IMPORT_NAME"]
+if TYPE_CHECKING:
+    import dis
+else:
+    dis = late_module("dis")
+
+_IMPORT_NAME = opmap["IMPORT_NAME"]
 
 
 class Graph:

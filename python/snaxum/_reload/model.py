@@ -8,11 +8,11 @@ from __future__ import annotations
 import importlib.util
 import logging
 from collections.abc import Callable, Hashable
-from dataclasses import dataclass, field
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from .._core.digests import blake2b
+from .._core.records import field, record
 
 if TYPE_CHECKING:
     import asyncio
@@ -119,7 +119,7 @@ class Source:
         return _decode(self.content)
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Effect:
     """A change of `subject` from `before` to `after`.
 
@@ -149,7 +149,7 @@ class Effect:
             _call_logged(self.on_release, self)
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Kept:
     """A value that outlives reloads, and how it was made."""
 
@@ -173,7 +173,7 @@ class Kept:
             _log.exception("while the kept value %r was unloaded", key)
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Hook:
     """A function to call when its module starts, is replaced, or is put back.
 

@@ -7,15 +7,21 @@ code of the user.
 
 from __future__ import annotations
 
-import ast
-import dis
 from collections import deque
 from collections.abc import Iterable
 from types import TracebackType
+from typing import TYPE_CHECKING
 
+from .._core.late_module import late_module
 from .._core.objects import attribute, is_a
 from .._debug import traceback
 from .model import Node, Source
+
+if TYPE_CHECKING:
+    import ast
+    import dis
+else:
+    ast, dis = map(late_module, ("ast", "dis"))
 
 # The most earlier texts of a file.
 MAX_TEXTS = 8

@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator
 from typing import Any
 
-from .._core.events import EventHead
+from .._core.event_head import EventHead
 from .._core.objects import is_a
 from .._host import BodyStream, Exchange
 from ..http import Request

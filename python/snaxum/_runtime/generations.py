@@ -9,11 +9,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from contextvars import ContextVar
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from .._core.hooks import HookSet
+from .._core.records import field, record
 from .._reload.graph import Graph
 from .._reload.model import Node
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..static_files import StaticMount
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Generation:
     """One version of the user's code, whole.
 
@@ -65,7 +65,7 @@ class Generation:
         return self.table.routes
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Staging:
     """The declarations of user modules while they load, before any request can see them."""
 

@@ -10,11 +10,11 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Coroutine
-from pathlib import Path
 from types import ModuleType
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.hooks import HookSet, RequestHook
+from .._core.late_module import late_module
 from .._debug import traceback
 from .._host import to_json
 from ..capture import is_private
@@ -23,6 +23,11 @@ from ..http_errors import HTTPError
 from ..request import RawRequest, Request
 from ..response import PLAIN_TYPES, Response, content_type_of, file_error, has_status, to_response
 from ..routing import Route
+
+if TYPE_CHECKING:
+    import pathlib
+else:
+    pathlib = late_module("pathlib")
 
 _T = TypeVar("_T")
 _TEXT = (str, bytes)
@@ -78,7 +83,7 @@ class Encoded(Response):
                     setattr(self, name, getattr(response, name))
         self._parts = response.parts(request.headers)
         body = self._parts[2]
-        if isinstance(body, Path) and not body.is_file():  # Rust would find out later
+        if isinstance(body, pathlib.Path) and not body.is_file():  # Rust would find out later
             raise file_error(body, OSError(f"`{body}` is not a regular file"))
 
     def parts(self, *_: Any) -> Any:
@@ -209,7 +214,7 @@ class _ChainRun:
 
     async def finish(self, request: Request, response: Response) -> Response:
         """Return a response that is ready to be sent. Raises HandlerFailed as `respond` does."""
-        is_file, failed = isinstance(response.body, Path), response
+        is_file, failed = isinstance(response.body, pathlib.Path), response
         if is_file or (self._hooks.errors and type(response.body) not in self._plain):
             response = await self._encoded(request, response)
         if isinstance(response, FailureResponse) and response.body is None:

@@ -11,11 +11,11 @@ import functools
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
-from pathlib import Path
-from typing import NoReturn, cast
+from typing import TYPE_CHECKING, NoReturn, cast
 
-from .._core.events import EventHead
+from .._core.event_head import EventHead
 from .._core.json_encoding import dumps, simplify
+from .._core.late_module import late_module
 from .._core.objects import is_a
 from .._debug import traceback
 from .._host import BodyStream, Exchange, to_json
@@ -29,6 +29,11 @@ from .hook_chain import HandlerFailed
 from .leases import Lease, pin_thread, unpin_thread
 from .request_threads import Interrupted
 from .runtime import running
+
+if TYPE_CHECKING:
+    import pathlib
+else:
+    pathlib = late_module("pathlib")
 
 _log = logging.getLogger("snaxum")
 
@@ -78,8 +83,8 @@ def send_result(
     if is_a(body, bytes):
         content = cast(bytes, body)
         exchange.respond(generation.number, route.id, status, headers, content)
-    elif is_a(body, Path):
-        _send_file(exchange, generation, route, status, headers, cast(Path, body))
+    elif is_a(body, pathlib.Path):
+        _send_file(exchange, generation, route, status, headers, cast(pathlib.Path, body))
     elif is_async:
         keep_alive = getattr(body, "keep_alive", None)
         stream = exchange.stream(generation.number, route.id, status, headers, keep_alive)
@@ -188,7 +193,7 @@ def _send_file(
     route: Route,
     status: int,
     headers: list[tuple[str, str]],
-    path: Path,
+    path: pathlib.Path,
 ) -> None:
     try:
         exchange.send_file(generation.number, route.id, status, headers, os.fspath(path))

@@ -7,19 +7,26 @@ Never converts anything.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 Loc = tuple[str | int, ...]
 
 
-@dataclass(frozen=True, slots=True)
 class Fault:
     """One value that is wrong: its place, the expectation, and a name for programs."""
 
-    loc: Loc
-    msg: str
-    type: str
+    __slots__ = ("loc", "msg", "type")
+
+    def __init__(self, loc: Loc, msg: str, type: str) -> None:
+        self.loc, self.msg, self.type = loc, msg, type
+
+    def __repr__(self) -> str:
+        return f"Fault({self.loc!r}, {self.msg!r}, {self.type!r})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Fault):
+            return NotImplemented
+        return (self.loc, self.msg, self.type) == (other.loc, other.msg, other.type)
 
 
 # The most faults of one value: a body of many small values may have a million.

@@ -13,12 +13,12 @@ import functools
 import sys
 import weakref
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from types import ModuleType
 from typing import Any
 
 from ..._core.late_regex import late
 from ..._core.objects import attribute, is_a, module_of, namespace, namespace_of, type_qualname
+from ..._core.records import field, record
 from ..._runtime import generations
 from ..model import MARK, Effect, Node, Source
 
@@ -34,7 +34,7 @@ _NAMED = late(rb"(?:setattr|object)\(\s*([A-Za-z_][\w.]*)\s*,\s*[\"'](\w+)[\"']"
 _PATCHED = late(rb"(?:setattr|patch)\(\s*[\"']([A-Za-z_][\w.]*)\.(\w+)[\"']")
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class Targets:
     """The attributes that a text may assign to, as chains of names.
 
@@ -51,7 +51,7 @@ _NONE = Targets()
 _targets: weakref.WeakKeyDictionary[Source, Targets] = weakref.WeakKeyDictionary()
 
 
-@dataclass(eq=False, repr=False)
+@record(eq=False, repr=False)
 class _ModuleRun:
     """A module that runs, and the values that its targets had when it imported them."""
 
