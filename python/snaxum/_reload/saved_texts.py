@@ -34,7 +34,7 @@ _Opcode = tuple[str, int, int, int, int]
 
 
 class SavedFile(NamedTuple):
-    """A file of a save. A new one has no `before`, a deleted one no `after`, other files neither."""
+    """A file of a save. A new one has no `before`, a deleted one no `after`, other files none."""
 
     path: str
     before: bytes | None
