@@ -198,3 +198,16 @@ test("a hidden page notifies of a save that is not live, once the user has asked
   expect(shown[0]).toMatch(/^python\/prices\.py is not live: SyntaxError/);
   expect(errors).toEqual([]);
 });
+
+test("a save that reaches many routes shows the first ones, and all on demand", async ({ page, world, errors }) => {
+  const routes = Array.from({ length: 80 }, (_, index) => `@route("/many/${index}")\ndef many${index}(request):\n    return prices.TAX\n`);
+  world.edit("many.py", `import prices\nfrom snaxum import route\n\n${routes.join("\n")}`);
+  await world.open(page, "now");
+  await expect(page.getByTestId("save-row")).toHaveCount(1);
+  world.edit("prices.py", PRICES.replace("0.2", "0.3"));
+  await expect(page.getByTestId("save-row").first()).toContainText("83 routes affected");
+  await expect(page.getByTestId("affected-row")).toHaveCount(60);
+  await page.getByRole("button", { name: "Show all 83 routes" }).click();
+  await expect(page.getByTestId("affected-row")).toHaveCount(83);
+  expect(errors).toEqual([]);
+});

@@ -14,6 +14,9 @@ import { formatHash } from "../page/url-hash.js";
 import { requestToReplay, useComparisons } from "./comparisons.js";
 import { isMended, isNewlyFailing } from "./save-facts.js";
 
+// More rows are drawn on demand: each request of a busy app may change one.
+const ROWS_SHOWN = 60;
+
 /**
  * `changedFunctions` are texts of a file and a function in it.
  * @param {{ reload: Reload, rows: AffectedRoute[], changedFunctions: string[], runId: string | null }} props
@@ -21,6 +24,7 @@ import { isMended, isNewlyFailing } from "./save-facts.js";
 export function AffectedRoutes({ reload, rows, changedFunctions, runId }) {
   const [withUnsafe, setWithUnsafe] = useState(false);
   const [opened, setOpened] = useState(/** @type {Set<string>} */ (new Set()));
+  const [showsAll, setShowsAll] = useState(false);
   const { comparisons, isSending, send } = useComparisons(`${runId} ${reload.id}`);
   if (!rows.length) return html`<h2>Routes affected</h2><p class="dim">None: no module with routes ran again.</p>`;
   const sorted = sortRows(rows, changedFunctions);
@@ -46,12 +50,13 @@ export function AffectedRoutes({ reload, rows, changedFunctions, runId }) {
           </tr>
         </thead>
         <tbody onKeyDown=${navigateRows}>
-          ${sorted.map((row, index) => html`<${KeyedRows} key=${row.key}>
+          ${(showsAll ? sorted : sorted.slice(0, ROWS_SHOWN)).map((row, index) => html`<${KeyedRows} key=${row.key}>
             <${Row} row=${row} isChanged=${hasChangedCode(row, changedFunctions)} comparison=${comparisons[row.key]} isFirst=${index === 0} isOpen=${opened.has(row.key)} toggle=${() => setOpened(toggled(opened, row.key))} />
             ${opened.has(row.key) && comparisons[row.key]?.lines && html`<tr class="expanded-row"><td colspan="4"><${ComparisonDiff} comparison=${comparisons[row.key]} /></td></tr>`}
           </>`)}
         </tbody>
       </table>
+      ${!showsAll && sorted.length > ROWS_SHOWN && html`<p class="no-results"><button type="button" onClick=${() => setShowsAll(true)}>Show all ${sorted.length} routes</button></p>`}
     </section>
   `;
 }

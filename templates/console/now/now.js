@@ -8,7 +8,7 @@
 
 import { html, useEffect, useMemo, useRef } from "../vendor/preact-htm.js";
 import { textMatcher } from "../components/filter.js";
-import { pluralize, version } from "../components/format.js";
+import { pluralize } from "../components/format.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
 import { changedSinceReload } from "../errors/failures.js";
 import { Traceback } from "../errors/traceback.js";
@@ -59,10 +59,12 @@ export function Now({ state, filter, open, run, onOpen }) {
 function Save({ reload, rows, state }) {
   const { data: diff, problem } = useFetch(`reloads/${reload.id}/diff`, { version: state.runId });
   const functions = (diff?.files ?? []).flatMap((/** @type {import("./save-diff.js").FileDiff} */ file) => file.functions.map(({ name }) => `${file.file} ${name}`));
+  // The lines may be many, and a request changes none of them: the same element is not drawn again.
+  const changes = useMemo(() => html`<${SaveDiff} reload=${reload} diff=${diff} problem=${problem} />`, [reload, diff, problem]);
   return html`
     <section class="details" aria-label="The save" data-testid="save-details">
       ${reload.traceback && html`<${Traceback} traceback=${reload.traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, { last_ms: reload.time_ms })} />`}
-      <${SaveDiff} reload=${reload} diff=${diff} problem=${problem} />
+      ${changes}
       ${reload.outcome === "ok" && html`<${AffectedRoutes} reload=${reload} rows=${rows} changedFunctions=${functions} runId=${state.runId} />`}
       <p class="dim"><a href="#reloads">All about this reload</a>: its phases, the modules in their order, and why each ran</p>
     </section>
@@ -89,7 +91,7 @@ function NoSave({ state: { status, routes, reloads } }) {
   return html`
     <div class="empty">
       <h2>No save yet</h2>
-      <p>${status?.generation ? `${version(status.generation)} of your code is live, with ${pluralize(routes.length, "route")}.` : "Nothing is live."}
+      <p>${status?.generation ? `Version ${status.generation} of your code is live, with ${pluralize(routes.length, "route")}.` : "Nothing is live."}
         ${" "}Save a Python file of your app: what it changed appears here, with the routes that it affects.</p>
       ${start?.traceback && html`<p class="bad">Not all modules have loaded: <a href="#errors">see the error</a>.</p>`}
       <p><${NotificationSwitch} /></p>
