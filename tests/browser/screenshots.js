@@ -68,7 +68,7 @@ async function main(target) {
     await page.goto(world.console);
     const shows = (id, text) => page.getByTestId(id).filter({ hasText: text }).first().waitFor();
     await shows("connection", "connected");
-    for (const address of ["/items", "/items/1", "/items/2?token=abc", "/items/9", "/average", "/cart", "/stock"]) await world.get(address);
+    for (const address of ["/items", "/items/9", "/items/1", "/items/2?token=abc", "/average", "/cart", "/stock"]) await world.get(address);
     world.edit("shop.py", SHOP.replace('@route("/average")', '@route("/mean")'));
     await shows("state", "version 2 live");
     await world.get("/mean");
@@ -82,9 +82,10 @@ async function main(target) {
     await page.getByTestId("tab-now").click();
     await page.getByRole("button", { name: /^Replay the newest request/ }).click();
     await shows("replay-summary", "changed");
-    await page.getByRole("button", { name: /^changed: / }).first().click();
+    await page.getByRole("button", { name: /changed: / }).first().click();
     await page.getByTestId("comparison-diff").waitFor();
     for (const colorScheme of ["light", "dark"]) await shoot("now", colorScheme);
+    await world.get("/items/9");
     world.edit("shop.py", SAVED.replace('return {"items"', 'return {"items'));
     await page.getByTestId("banner").waitFor();
     const closing = world.get("/closing");
