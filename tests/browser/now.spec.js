@@ -211,3 +211,11 @@ test("a save that reaches many routes shows the first ones, and all on demand", 
   await expect(page.getByTestId("affected-row")).toHaveCount(83);
   expect(errors).toEqual([]);
 });
+
+test("markup and characters that reorder text are shown as they are in the lines of a save", async ({ page, world, errors }) => {
+  await world.open(page, "now");
+  world.edit("prices.py", `${PRICES}\nNOTE = "<img src=x onerror=alert(1)>\u202e"\n`);
+  await expect(page.locator(".added-line").last()).toContainText('NOTE = "<img src=x onerror=alert(1)>\\u202e"');
+  await expect(page.locator("img")).toHaveCount(0);
+  expect(errors).toEqual([]);
+});
