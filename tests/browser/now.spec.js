@@ -52,6 +52,16 @@ test("the console opens on the newest save: its line, its diff, the changed func
   expect(errors).toEqual([]);
 });
 
+test("one click shows why each module of a save re-ran", async ({ page, world, errors }) => {
+  await world.open(page, "now");
+  world.edit("prices.py", PRICES.replace("0.2", "0.3"));
+  await page.getByRole("button", { name: "Why 2 modules re-ran" }).click();
+  const paths = page.getByTestId("import-paths").getByRole("listitem");
+  await expect(paths.first()).toHaveText(/python\/prices\.py\s+is\s+prices$/);
+  await expect(paths.nth(1)).toHaveText(/python\/prices\.py\s+is\s+prices\s+→ imported by\s+shop$/);
+  expect(errors).toEqual([]);
+});
+
 test("one click replays the newest request of each affected route and shows which responses changed", async ({ page, world, errors }) => {
   for (const address of ["/hello", "/total"]) expect((await world.get(address)).status).toBe(200);
   await fetch(new URL("/orders", world.app), { method: "POST" });

@@ -6,13 +6,14 @@
 /** @import { View } from "../types.js" */
 /** @import { State } from "../server/store.js" */
 
-import { html, useEffect, useMemo, useRef } from "../vendor/preact-htm.js";
+import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { textMatcher } from "../components/filter.js";
 import { pluralize } from "../components/format.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
 import { changedSinceReload } from "../errors/failures.js";
 import { Traceback } from "../errors/traceback.js";
 import { NotificationSwitch } from "../page/notifications.js";
+import { ImportPaths } from "../reloads/import-path.js";
 import { useFetch } from "../server/use-fetch.js";
 import { AffectedRoutes } from "./affected-routes.js";
 import { SaveDiff } from "./save-diff.js";
@@ -66,7 +67,22 @@ function Save({ reload, rows, state }) {
       ${reload.traceback && html`<${Traceback} traceback=${reload.traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, { last_ms: reload.time_ms })} />`}
       ${changes}
       ${reload.outcome === "ok" && html`<${AffectedRoutes} reload=${reload} rows=${rows} changedFunctions=${functions} runId=${state.runId} />`}
-      <p class="dim"><a href="#reloads">All about this reload</a>: its phases, the modules in their order, and why each ran</p>
+      ${reload.modules.length > 0 && html`<${Reasons} reload=${reload} generation=${state.status?.generation ?? 0} />`}
+      <p class="dim"><a href="#reloads">All reloads</a>, with their phases, the modules in their order, and changes for clients</p>
+    </section>
+  `;
+}
+
+/**
+ * The modules that ran again, and the chain of imports because of which each did.
+ * @param {{ reload: Reload, generation: number }} props
+ */
+function Reasons({ reload, generation }) {
+  const [isOpen, setOpen] = useState(false);
+  return html`
+    <section class="reasons">
+      <button type="button" class="expander" aria-expanded=${isOpen} onClick=${() => setOpen(!isOpen)}>Why ${pluralize(reload.modules.length, "module")} re-ran</button>
+      ${isOpen && html`<${ImportPaths} reload=${reload} generation=${generation} />`}
     </section>
   `;
 }
