@@ -49,6 +49,7 @@ LATER = (
     "snaxum._core.mounted_routes",
     "snaxum._debug.crash",
     "snaxum._debug.foreign_calls",
+    "snaxum._debug.hints",
     "snaxum._debug.output",
     "snaxum._debug.route_lookup",
     "snaxum._debug.unparsed_body",

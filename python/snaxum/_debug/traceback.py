@@ -28,7 +28,6 @@ from .._core.objects import (
 from .._reload import loader
 from .._reload.user_paths import display_path, is_user_file
 from ..templates import is_template
-from .hints import hint_for
 from .locals import LocalsReader
 from .redact import mask_beginning, mask_text, rules
 from .repr_timeout import DeadlineExceeded
@@ -127,6 +126,9 @@ def _describe(
     frames = list(_frames(trace_of(error), reader))
     if is_a(error, SyntaxError):
         frames += _syntax_frames(cast(SyntaxError, error))
+    # A server without errors needs none of it. After the locals, whose time is limited.
+    from .hints import hint_for
+
     message = message_of(error)
     data: dict[str, Any] = {
         "type": _type_name(error),

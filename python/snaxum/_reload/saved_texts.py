@@ -6,16 +6,21 @@ Compares them only for a reader, so no reload waits for that.
 
 from __future__ import annotations
 
-import ast
-import difflib
 from collections import OrderedDict
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+from .._core.late_module import late_module
 from .._debug.source_mask import MAX_PARSED, mask_source, split_lines
 from .changes import Changes
 from .model import Source
 from .user_paths import display_path
+
+if TYPE_CHECKING:
+    import ast
+    import difflib
+else:
+    ast, difflib = map(late_module, ("ast", "difflib"))
 
 # The most saves and bytes that are stored; the oldest are dropped.
 MAX_SAVES = 32
