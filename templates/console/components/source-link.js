@@ -33,6 +33,21 @@ function isInProject(file) {
 }
 
 /**
+ * Opens a place in the editor, as a click on its link does.
+ * @param {Opening} editor
+ * @param {{ file: string, line?: number | null, target: object }} place
+ */
+export async function openSource({ urlTemplate, open }, { file, line, target }) {
+  if (open && isInProject(file)) {
+    await open(target);
+    return;
+  }
+  const url = editorUrl(urlTemplate, file, line);
+  if (!url) throw new Error(`${fileLine(file, line)} is not a file of the project`);
+  Object.assign(document.createElement("a"), { href: url }).click();
+}
+
+/**
  * Shows `file:line`. `target` is the route or the frame that the server opens, if it does. `skipTab`
  * excludes the link from the Tab order, for rows that have keys of their own.
  * @param {{ file: string, line?: number | null, target?: object | null, skipTab?: boolean, className?: string }} props

@@ -10,7 +10,7 @@
 
 import { html, useEffect, useErrorBoundary, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { page } from "../server/api.js";
-import { openInEditor } from "../server/commands.js";
+import { openInEditor, reload } from "../server/commands.js";
 import { Sparkline } from "../components/charts.js";
 import { CurrentLoad } from "../components/current-load.js";
 import { Errors } from "../errors/errors.js";
@@ -22,6 +22,8 @@ import { LiveRegion, useAnnouncement } from "./live-region.js";
 import { useNotifications } from "./notifications.js";
 import { Now } from "../now/now.js";
 import { SaveBar } from "../now/save-bar.js";
+import { Notice } from "./actions.js";
+import { Palette } from "./palette.js";
 import { ReloadControls } from "../reloads/reload-controls.js";
 import { Reloads } from "../reloads/reloads.js";
 import { Requests } from "../requests/requests.js";
@@ -35,6 +37,8 @@ import { formatHash, parseHash } from "./url-hash.js";
 import { Workers } from "../workers/workers.js";
 
 const HASH_DELAY_MS = 200;
+// The newest requests in the command palette; the filter of the list finds older ones.
+const MAX_IN_PALETTE = 200;
 
 /** @type {Record<string, [string, string]>} */
 const CONNECTIONS = { connected: ["●", "good"], "signed out": ["✖", "bad"] };
@@ -60,7 +64,8 @@ const TABS = [
 export function Layout({ state, connection, traffic }) {
   const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useUrlHash(state.runId);
   const [isHelpOpen, setHelpOpen] = useState(false);
-  useShortcuts({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelpOpen(!isHelpOpen) });
+  const [isPaletteOpen, setPaletteOpen] = useState(false);
+  useShortcuts({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelpOpen(!isHelpOpen), openPalette: () => setPaletteOpen(true) });
 
   const filter = filters[tab.name] ?? "";
   const Content = tab.content;
@@ -92,6 +97,7 @@ export function Layout({ state, connection, traffic }) {
       <span class="tools">
         <${ReloadControls} status=${state.status} />
         <${ThemeButton} />
+        <button type="button" class="quiet" onClick=${() => setPaletteOpen(true)} title="Find a command, a route or a request (Ctrl+K)"><span aria-hidden="true">⌘</span> <span class="tool-label">Commands</span></button>
         <button type="button" class="quiet" onClick=${() => setHelpOpen(true)} title="Keyboard shortcuts (?)"><span aria-hidden="true">?</span> <span class="tool-label">Keys</span><span class="visually-hidden">: keyboard shortcuts</span></button>
       </span>
     </header>
@@ -115,8 +121,26 @@ export function Layout({ state, connection, traffic }) {
         ? html`<${ErrorBoundary} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
+    <${Notice} />
+    <${Palette} isOpen=${isPaletteOpen} close=${() => setPaletteOpen(false)} entries=${() => paletteEntries({ state, goTo, showHelp: () => setHelpOpen(true) })} />
     <${ShortcutsDialog} isOpen=${isHelpOpen} close=${() => setHelpOpen(false)} about=${aboutServer(state)} />
   </>`;
+}
+
+/**
+ * Returns the entries of the palette beside the actions of the tab that is shown.
+ * @param {{ state: State, goTo: (tab: Tab) => void, showHelp: () => void }} page
+ * @returns {import("./actions.js").Action[]}
+ */
+function paletteEntries({ state, goTo, showHelp }) {
+  const link = (/** @type {Parameters<typeof formatHash>[0]} */ view) => () => void (location.hash = formatHash(view));
+  return [
+    ...TABS.map((tab, index) => ({ title: `Go to ${tab.title}`, key: String(index + 1), run: () => goTo(tab) })),
+    { title: "Reload now", run: () => reload() },
+    { title: "Keyboard shortcuts", key: "?", run: showHelp },
+    ...state.routes.map(({ methods, path, handler }) => ({ title: `Route ${methods.join(" ")} ${path} ${handler}`, run: link({ tab: "routes", q: `${methods.join(" ")} ${path}` }) })),
+    ...state.requests.slice(0, MAX_IN_PALETTE).map(({ id, method, path, status }) => ({ title: `Request #${id} ${method} ${path} ${status}`, run: link({ tab: "requests", open: id }) })),
+  ];
 }
 
 /**

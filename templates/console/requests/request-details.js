@@ -9,6 +9,7 @@ import { CopyButton } from "../components/copy-button.js";
 import { reveal } from "../server/commands.js";
 import { curlCommand, markdownReport, maskedParts, revealedCommand } from "./export.js";
 import { isClientClosed, statusClass, timeOfDay, version, visible } from "../components/format.js";
+import { CopyMenu } from "../export/copy-menu.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "../server/request-cache.js";
 import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
@@ -98,12 +99,13 @@ export function Actions({ request, state, part }) {
   const isCall = request.is_call; // which no HTTP client can send
   const masked = isCall ? [] : maskedParts(request);
   return html`
-    <p class="actions">
+    <div class="actions">
       ${!isCall && html`<${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />`}
+      ${!isCall && html`<${CopyMenu} request=${request} />`}
       ${masked.length > 0 && html`<${CopyButton} label="Copy with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} />`}
       <${CopyButton} label="Copy for an assistant" text=${() => markdownReport(request, state, server)} />
       <${CopyButton} label="Copy link" text=${() => linkTo(request, state, part)} />
-    </p>
+    </div>
     ${masked.length > 0 && html`<p class="dim" data-testid="masked-parts">Masked in the copied command: ${visible(masked.join(", "))}.</p>`}
   `;
 }

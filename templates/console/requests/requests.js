@@ -3,17 +3,20 @@
 // Owns the rows, the filter buttons, and when the list is frozen. The filter language is in request-filter.js, the open
 // request in request-details.js.
 
-import { Component, html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { Component, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { appUrl } from "../server/api.js";
 import { SlowRequests } from "../components/current-load.js";
-import { isClientClosed, milliseconds, pluralize, statusClass, timeOfDay, visible } from "../components/format.js";
+import { ColumnHeads, ColumnMenu, useColumns } from "../components/columns.js";
+import { pluralize, visible } from "../components/format.js";
+import { HarButton } from "../export/har-button.js";
 import { useAnnouncement } from "../page/live-region.js";
-import { PhaseBar, PhaseLegend, PhaseScale, REQUEST_PHASES } from "../components/phases.js";
+import { PhaseLegend, REQUEST_PHASES } from "../components/phases.js";
 import { Pins } from "./replay.js";
+import { useRequestActions } from "./request-actions.js";
 import { RequestDetails } from "./request-details.js";
 import { CHIPS, hasTerm, parseFilter, toggleTerm } from "./request-filter.js";
+import { REQUEST_COLUMNS } from "./request-columns.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
-import { MainBlocker } from "./wait-reasons.js";
 
 // Rows drawn at first, and added each time the end of the list is visible: a browser cannot lay out
 // thousands of rows for every burst of requests.
@@ -37,14 +40,26 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
     addEventListener("keydown", close);
     return () => removeEventListener("keydown", close);
   });
-  // Moves the focus back to the row.
+  const { list, hold } = useListPosition(selected !== null);
+  function openRequest(id) {
+    hold(id);
+    onOpen(id);
+  }
+  useRequestActions({ state, selected, onOpen });
+  // Moves the focus back to the row, once the list is visible again.
+  const latest = useRef(selected);
+  latest.current = selected;
   function closeDetails() {
-    document.querySelector('.request-rows [aria-current="true"]')?.focus();
+    // The key may come before the effect with the newer id.
+    const id = latest.current;
+    hold(id);
     onOpen(null);
+    setTimeout(() => document.querySelector(`.request-rows [data-id="${CSS.escape(id)}"]`)?.focus({ preventScroll: true }));
   }
   const { matches, problems } = useMemo(() => parseFilter(filter), [filter]);
   const listed = frozen ?? state.requests;
-  const requests = useMemo(() => listed.filter(matches), [listed, matches]);
+  const columns = useColumns("requests", REQUEST_COLUMNS);
+  const requests = useMemo(() => columns.sorted(listed.filter(matches)), [listed, matches, columns.sort]);
   const pinned = useMemo(() => new Set(state.pins.map(({ id }) => id)), [state.pins]);
   useAnnouncement("filter", problems.length ? `filter term ignored: ${problems.map(visible).join("; ")}` : "");
 
@@ -56,13 +71,14 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
 
   return html`
     <div class=${selected === null ? "requests" : "requests opened"}>
-      <div class="list">
+      <div class="list" ref=${list}>
         <div class="toolbar">
           <${Chips} filter=${filter} onFilter=${onFilter} />
           <${PhaseLegend} phases=${REQUEST_PHASES} />
           ${state.droppedEvents > 0 && html`<span class="warn">${pluralize(state.droppedEvents, "event")} dropped</span>`}
           ${filter && html`<span class="dim" data-testid="match-count">${requests.length} of ${listed.length}</span>`}
           <${SlowRequests} metrics=${state.metrics} />
+          <${ColumnMenu} columns=${columns}><${HarButton} requests=${requests} /></>
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
             ${frozen ? `Show ${countNew(frozen, state.requests)} new` : "Freeze list"}
           </button>
@@ -71,19 +87,9 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           ${problems.map((problem) => html`<p class="problem"><b class="warn">▲ ignored</b> ${visible(problem)}</p>`)}
         </div>
         <${Pins} pins=${state.pins} select=${onOpen} />
-        <table class="rows request-rows">
-          <caption class="visually-hidden">Newest requests first</caption>
-          <thead>
-            <tr>
-              <th scope="col" class="c-id number"><abbr title="the request id, as in the header x-request-id">#</abbr></th>
-              <th scope="col" class="c-time">Time</th>
-              <th scope="col" class="c-method">Method</th>
-              <th scope="col" class="c-path">Path</th>
-              <th scope="col" class="c-status">Status</th>
-              <th scope="col" class="c-total number">Total</th>
-              <th scope="col" class="c-bar"><${PhaseScale} /></th>
-            </tr>
-          </thead>
+        <table class="rows request-rows" ref=${columns.ref}>
+          <caption class="visually-hidden">${columns.sort ? "Requests" : "Newest requests first"}</caption>
+          <thead><tr><${ColumnHeads} columns=${columns} /></tr></thead>
           <tbody onKeyDown=${navigateRows}>
             ${requests.slice(0, drawn).map(
               (request) => html`
@@ -93,7 +99,8 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
                   isSelected=${request.id === selected}
                   isTabStop=${request.id === tabStop}
                   isPinned=${pinned.has(request.id)}
-                  select=${onOpen}
+                  columns=${columns.shown}
+                  select=${openRequest}
                 />
               `,
             )}
@@ -103,17 +110,38 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
         ${!requests.length && html`<p class="no-results">No request matches <q>${filter}</q>.</p>`}
       </div>
       ${selected !== null && html`
-        <${RequestDetails}
-          key=${selected}
-          id=${selected}
-          summary=${listed.find(({ id }) => id === selected)}
-          state=${state}
-          part=${part}
-          select=${onOpen}
-          close=${closeDetails}
-        />
+        <div>
+          <${PageNav} requests=${requests} selected=${selected} open=${onOpen} close=${closeDetails} />
+          <${RequestDetails}
+            key=${selected}
+            id=${selected}
+            summary=${listed.find(({ id }) => id === selected)}
+            state=${state}
+            part=${part}
+            select=${onOpen}
+            close=${closeDetails}
+          />
+        </div>
       `}
     </div>
+  `;
+}
+
+/** Where an open request is a page of its own: the way back to the list, and to the rows around it. */
+function PageNav({ requests, selected, open, close }) {
+  const index = requests.findIndex(({ id }) => id === selected);
+  const step = (label, title, request) => html`
+    <button type="button" title=${title} aria-disabled=${request ? null : "true"} onClick=${() => request && open(request.id)}>${label}</button>
+  `;
+  return html`
+    <nav class="page-nav" aria-label="Open request" data-testid="page-nav">
+      <button type="button" onClick=${close}><span aria-hidden="true">←</span> Requests</button>
+      <span class="spacer"></span>
+      ${index >= 0 && html`
+        <span class="dim">${index + 1} of ${requests.length}</span>
+        ${step("Previous", "the row above (k)", requests[index - 1])} ${step("Next", "the row below (j)", requests[index + 1])}
+      `}
+    </nav>
   `;
 }
 
@@ -145,32 +173,52 @@ function countNew(frozen, requests) {
   return index < 0 ? `${requests.length}+` : index;
 }
 
+/**
+ * Restores the place of the list while a request opens and closes: it is hidden behind the request, or its rows move
+ * because it is narrower. Returns the list's ref, and a function to call before `id` opens or closes.
+ */
+function useListPosition(isOpen) {
+  const list = useRef(null);
+  const hidden = useRef(null);
+  const anchor = useRef(null);
+  const rowOf = (id) => list.current?.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  function hold(id) {
+    const isHidden = !list.current?.offsetParent;
+    if (!isHidden) hidden.current = { list: list.current.scrollTop, page: scrollY };
+    anchor.current = isHidden ? null : { id, top: rowOf(id)?.getBoundingClientRect().top };
+  }
+  useLayoutEffect(() => {
+    if (!list.current?.offsetParent) {
+      scrollTo(0, 0);
+    } else if (anchor.current?.top !== undefined) {
+      const { id, top } = anchor.current;
+      list.current.scrollTop += (rowOf(id)?.getBoundingClientRect().top ?? top) - top;
+    } else if (hidden.current && !isOpen) {
+      list.current.scrollTop = hidden.current.list;
+      scrollTo(0, hidden.current.page);
+    }
+    anchor.current = null;
+  }, [isOpen]);
+  return { list, hold };
+}
+
 // A finished request never changes, so most rows need not be drawn again.
 class RequestRow extends Component {
   shouldComponentUpdate(next) {
-    return ["request", "isSelected", "isTabStop", "isPinned"].some((name) => next[name] !== this.props[name]);
+    return ["request", "isSelected", "isTabStop", "isPinned", "columns"].some((name) => next[name] !== this.props[name]);
   }
 
-  render({ request, isSelected, isTabStop, isPinned, select }) {
-    const { id, time_ms, method, path, query, status, total_ms, phases, error, replay_of } = request;
-    const target = visible(path) + (query ? `?${visible(query)}` : "");
+  render({ request, isSelected, isTabStop, isPinned, columns, select }) {
     return html`
       <tr
         data-row
         data-testid="request-row"
+        data-id=${request.id}
         tabindex=${isTabStop ? 0 : -1}
         aria-current=${isSelected ? "true" : null}
-        onClick=${onRowClick(() => select(id))}
+        onClick=${onRowClick(() => select(request.id))}
       >
-        <td class="c-id number dim">${visible(id)}</td>
-        <td class="c-time dim">${timeOfDay(time_ms)}</td>
-        <td class="c-method">${visible(method)}</td>
-        <td class="c-path" title=${target}>
-          ${replay_of && html`<span class="dim" title=${`replay of #${visible(replay_of)}`}>↺ </span>`}${target}${error && html` <span class="bad">${visible(error.type)}</span>`}${isClientClosed(request) && html` <span class="dim">client disconnected</span>`}${isPinned && html` <b class="warn">⚑ pinned</b>`}<${MainBlocker} request=${request} />
-        </td>
-        <td class=${`c-status ${statusClass(status)}`}>${status}</td>
-        <td class="c-total number">${milliseconds(total_ms)}</td>
-        <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
+        ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(request) ?? ""}`}>${cell(request, { isPinned })}</td>`)}
       </tr>
     `;
   }

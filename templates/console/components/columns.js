@@ -1,0 +1,259 @@
+// The columns of a table: which are shown, how wide they are, and by which one the rows are sorted.
+//
+// Owns the choices of the user, which outlive the page, and what a narrow table leaves out. A table declares
+// its columns once, in a list of `Column`. Knows nothing of a row but what its columns return.
+
+import { html, useLayoutEffect, useMemo, useState } from "../vendor/preact-htm.js";
+import { Menu } from "./menu.js";
+
+/** @import { Input, KeyPress } from "../types.js" */
+
+/**
+ * A column. Without a `width` it takes a share of what the others leave, at least `min`. A narrow table
+ * leaves out the columns with a `rank`, the lowest first; a column without it always stays. A column with
+ * `isExtra` is hidden until the user chooses it.
+ * @template Row, Context
+ * @typedef {{
+ *   name: string, title: string, head?: () => unknown, hint?: string, width?: number, min?: number, rank?: number, isExtra?: boolean, isNumber?: boolean,
+ *   sortBy?: (row: Row, context: Context) => string | number | null | undefined,
+ *   cell: (row: Row, context: Context) => unknown, cellClass?: (row: Row) => string,
+ * }} Column
+ */
+
+/**
+ * @template Row, Context
+ * @typedef {{
+ *   all: Column<Row, Context>[], shown: Column<Row, Context>[], left: Set<string>, widths: Record<string, number>,
+ *   sort: Sort | null, sortBy: (sort: Sort | null) => void, sorted: (rows: Row[], context: Context) => Row[],
+ *   change: (choice: Partial<Choice>) => void, choice: Choice, ref: (element: HTMLElement | null) => void,
+ * }} Columns
+ */
+
+/** @typedef {{ name: string, isDescending: boolean }} Sort */
+/** @typedef {{ shown: string[], hidden: string[], widths: Record<string, number> }} Choice */
+
+const MIN_WIDTH = 3;
+const DEFAULT_MIN = 14;
+const STEP = 1;
+const KEY = "snaxum.columns.";
+
+/** The sort of each table, for as long as the page is open. @type {Map<string, Sort | null>} */
+const sorts = new Map();
+
+/**
+ * The columns of a table; `ref` is for the element whose width the table has.
+ * @template Row, Context
+ * @param {string} table
+ * @param {Column<Row, Context>[]} all
+ * @returns {Columns<Row, Context>}
+ */
+export function useColumns(table, all) {
+  const [choice, setChoice] = useState(() => load(table));
+  const [sort, setSort] = useState(() => sorts.get(table) ?? null);
+  const [available, setAvailable] = useState(() => innerWidth / rem());
+  const [element, setElement] = useState(/** @type {HTMLElement | null} */ (null));
+  useLayoutEffect(() => {
+    if (!element) return undefined;
+    const measure = () => element.clientWidth && setAvailable(Math.floor(element.clientWidth / rem()));
+    measure();
+    const observer = new ResizeObserver(measure);
+    observer.observe(element);
+    return () => observer.disconnect();
+  }, [element]);
+
+  const { shown, left } = useMemo(() => fit(all, choice, available), [all, choice, available]);
+  /** @param {Partial<Choice>} changed */
+  function change(changed) {
+    const next = { ...choice, ...changed };
+    store(table, next);
+    setChoice(next);
+  }
+  /** @param {Sort | null} next */
+  function sortBy(next) {
+    sorts.set(table, next);
+    setSort(next);
+  }
+  return { all, shown, left, choice, change, widths: choice.widths, sort, sortBy, sorted: (rows, context) => sortRows(rows, all, sort, context), ref: setElement };
+}
+
+/**
+ * Returns the columns that fit into `available` rem, and the names of the columns that do not.
+ * @template Row, Context
+ * @param {Column<Row, Context>[]} all
+ * @param {Choice} choice
+ * @param {number} available
+ */
+function fit(all, choice, available) {
+  const width = (/** @type {Column<Row, Context>} */ column) => choice.widths[column.name] ?? column.width ?? column.min ?? DEFAULT_MIN;
+  let shown = all.filter((column) => isChosen(column, choice));
+  const left = /** @type {Set<string>} */ (new Set());
+  const isTooWide = () => shown.reduce((sum, column) => sum + width(column), 0) > available;
+  while (isTooWide()) {
+    const optional = shown.filter(({ rank }) => rank !== undefined);
+    if (!optional.length) break;
+    const first = optional.reduce((least, column) => (Number(column.rank) < Number(least.rank) ? column : least));
+    left.add(first.name);
+    shown = shown.filter((column) => column !== first);
+  }
+  return { shown, left };
+}
+
+/**
+ * @param {{ name: string, isExtra?: boolean }} column
+ * @param {Choice} choice
+ */
+function isChosen({ name, isExtra }, { shown, hidden }) {
+  return isExtra ? shown.includes(name) : !hidden.includes(name);
+}
+
+/**
+ * @template Row, Context
+ * @param {Row[]} rows
+ * @param {Column<Row, Context>[]} all
+ * @param {Sort | null} sort
+ * @param {Context} context
+ */
+function sortRows(rows, all, sort, context) {
+  const key = sort && all.find(({ name }) => name === sort.name)?.sortBy;
+  if (!key) return rows;
+  const sign = sort.isDescending ? -1 : 1;
+  const keyed = rows.map((row) => ({ row, key: key(row, context) ?? null }));
+  // A row without a value is last in both directions.
+  keyed.sort((a, b) => {
+    if (a.key === null || b.key === null) return Number(a.key === null) - Number(b.key === null);
+    return a.key < b.key ? -sign : a.key > b.key ? sign : 0;
+  });
+  return keyed.map(({ row }) => row);
+}
+
+/**
+ * The cells of the head: a click sorts, a drag of the right edge or Shift with an arrow key resizes.
+ * @param {{ columns: any }} props
+ */
+export function ColumnHeads({ columns }) {
+  const { shown, widths, sort, sortBy, choice, change } = columns;
+  /**
+   * @param {string} name
+   * @param {number | null} width
+   */
+  function resize(name, width) {
+    const { [name]: _, ...others } = choice.widths;
+    change({ widths: width === null ? others : { ...others, [name]: Math.max(MIN_WIDTH, width) } });
+  }
+  return shown.map((/** @type {Column<any, any>} */ { name, title, head, hint, width: usual, isNumber, sortBy: key }) => {
+    const width = widths[name] ?? usual;
+    const direction = sort?.name === name ? (sort.isDescending ? "descending" : "ascending") : null;
+    /** @param {KeyPress} event */
+    function onKeyDown(event) {
+      const step = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key];
+      if (!event.shiftKey || step === undefined) return;
+      event.preventDefault();
+      const cell = /** @type {HTMLElement} */ (event.currentTarget.closest("th"));
+      resize(name, Math.round(cell.offsetWidth / rem()) + step);
+    }
+    const about = `${hint ? `${hint}; ` : ""}${key ? "click to sort, " : ""}Shift+← and → change the width`;
+    return html`
+      <th key=${name} scope="col" class=${`c-${name}${isNumber ? " number" : ""}`} aria-sort=${direction} style=${{ width: width ? `${width}rem` : "" }}>
+        <button type="button" class="head" title=${about} onKeyDown=${onKeyDown}
+          onClick=${() => key && sortBy(nextSort(name, Boolean(isNumber), sort))}>${title}${direction && html` <span aria-hidden="true">${sort.isDescending ? "▾" : "▴"}</span>`}</button>
+        <span class="resizer" aria-hidden="true" onPointerDown=${(/** @type {PointerEvent & { currentTarget: HTMLElement }} */ event) => drag(event, (width) => resize(name, width))}
+          onDblClick=${() => resize(name, null)}></span>
+      </th>
+    `;
+  });
+}
+
+/**
+ * Numbers sort the largest first, text from A to Z; a third click ends the sort.
+ * @param {string} name
+ * @param {boolean} isNumber
+ * @param {Sort | null} sort
+ */
+function nextSort(name, isNumber, sort) {
+  if (sort?.name !== name) return { name, isDescending: isNumber };
+  return sort.isDescending === isNumber ? { name, isDescending: !isNumber } : null;
+}
+
+/**
+ * Changes the width of a head while the pointer moves, and reports it at the end.
+ * @param {PointerEvent & { currentTarget: HTMLElement }} event
+ * @param {(width: number) => void} done
+ */
+function drag(event, done) {
+  const edge = event.currentTarget;
+  const head = /** @type {HTMLElement} */ (edge.closest("th"));
+  const [start, from] = [event.clientX, head.offsetWidth];
+  event.preventDefault();
+  edge.setPointerCapture(event.pointerId);
+  let width = from;
+  edge.onpointermove = (move) => {
+    width = Math.max(MIN_WIDTH * rem(), from + move.clientX - start);
+    head.style.width = `${width}px`;
+  };
+  edge.onpointerup = edge.onpointercancel = () => {
+    edge.onpointermove = edge.onpointerup = edge.onpointercancel = null;
+    if (width !== from) done(Math.round((width / rem()) * 10) / 10);
+  };
+}
+
+/**
+ * The menu of a table: its columns, and what else there is to do with it.
+ * @param {{ columns: any, children?: unknown }} props
+ */
+export function ColumnMenu({ columns, children }) {
+  const { all, left, choice, change } = columns;
+  /**
+   * @param {Column<any, any>} column
+   * @param {boolean} isShown
+   */
+  function choose({ name, isExtra }, isShown) {
+    const list = /** @type {string[]} */ (isExtra ? choice.shown : choice.hidden).filter((each) => each !== name);
+    if (isShown === Boolean(isExtra)) list.push(name);
+    change(isExtra ? { shown: list } : { hidden: list });
+  }
+  return html`
+    <${Menu} label="List" testid="column-menu">
+      ${children}
+      <b id="columns-title">Columns</b>
+      <ul aria-labelledby="columns-title">
+        ${all.map((/** @type {Column<any, any>} */ column) => html`
+          <li key=${column.name}>
+            <label><input type="checkbox" name=${`column-${column.name}`} checked=${isChosen(column, choice)} onChange=${(/** @type {Input} */ event) => choose(column, event.target.checked)} />
+              ${" "}${column.hint && column.title.length < 2 ? `${column.title} (${column.hint})` : column.title}</label>
+            ${left.has(column.name) && html` <span class="dim">no room</span>`}
+          </li>
+        `)}
+      </ul>
+      <button type="button" onClick=${() => change({ shown: [], hidden: [], widths: {} })}>Reset columns and widths</button>
+    </>
+  `;
+}
+
+function rem() {
+  return parseFloat(getComputedStyle(document.documentElement).fontSize) || 13;
+}
+
+/**
+ * Storage throws if the user has disabled it; the choice then lasts as long as the table is shown.
+ * @param {string} table
+ * @returns {Choice}
+ */
+function load(table) {
+  try {
+    const { shown = [], hidden = [], widths = {} } = JSON.parse(localStorage.getItem(KEY + table) ?? "{}");
+    const valid = Object.entries(widths).filter(([, width]) => Number.isFinite(width));
+    return { shown: [...shown].map(String), hidden: [...hidden].map(String), widths: /** @type {Record<string, number>} */ (Object.fromEntries(valid)) };
+  } catch {
+    return { shown: [], hidden: [], widths: {} };
+  }
+}
+
+/**
+ * @param {string} table
+ * @param {Choice} choice
+ */
+function store(table, choice) {
+  try {
+    localStorage.setItem(KEY + table, JSON.stringify(choice));
+  } catch {}
+}

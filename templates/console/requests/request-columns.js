@@ -1,0 +1,47 @@
+// The columns of the list of requests: a new one is an entry here, and the user chooses the columns with `isExtra`.
+//
+// Never decides which columns have room: components/columns.js does.
+
+import { html } from "../vendor/preact-htm.js";
+import { isClientClosed, milliseconds, statusClass, timeOfDay, visible } from "../components/format.js";
+import { PhaseBar, PhaseScale } from "../components/phases.js";
+import { MainBlocker } from "./wait-reasons.js";
+
+/** @import { Column } from "../components/columns.js" */
+/** @import { ListedRequest } from "../types.js" */
+
+/** Facts of the list beside its requests. @typedef {{ isPinned: boolean }} RowContext */
+
+/** @type {Column<ListedRequest, RowContext>[]} */
+export const REQUEST_COLUMNS = [
+  {
+    name: "id", title: "#", hint: "the request id, as in the header x-request-id", width: 5.75, rank: 3, isNumber: true,
+    sortBy: ({ id }) => Number(id), cell: ({ id }) => visible(id), cellClass: () => "dim",
+  },
+  { name: "time", title: "Time", width: 6, rank: 4, sortBy: ({ time_ms }) => time_ms, cell: ({ time_ms }) => timeOfDay(time_ms), cellClass: () => "dim" },
+  { name: "method", title: "Method", width: 5.5, rank: 6, sortBy: ({ method }) => method, cell: ({ method }) => visible(method) },
+  { name: "path", title: "Path", min: 12, sortBy: ({ path }) => path, cell: (request, { isPinned }) => html`<${Path} request=${request} isPinned=${isPinned} />` },
+  { name: "status", title: "Status", width: 4.75, sortBy: ({ status }) => status, cell: ({ status }) => status, cellClass: ({ status }) => statusClass(status) },
+  { name: "total", title: "Total", width: 5.5, rank: 7, isNumber: true, sortBy: ({ total_ms }) => total_ms, cell: ({ total_ms }) => milliseconds(total_ms) },
+  { name: "bar", title: "Phases", head: () => html`<${PhaseScale} />`, width: 10, rank: 2, cell: ({ phases, total_ms }) => html`<${PhaseBar} phases=${phases} total_ms=${total_ms} />` },
+  {
+    name: "generation", title: "Version", hint: "the version of your code that handled the request", width: 5, rank: 1, isExtra: true, isNumber: true,
+    sortBy: ({ generation }) => generation, cell: ({ generation }) => generation, cellClass: () => "dim",
+  },
+  { name: "handler", title: "Handler", min: 10, rank: 5, isExtra: true, sortBy: ({ handler }) => handler, cell: ({ handler }) => visible(handler) },
+];
+
+/** @param {{ request: ListedRequest, isPinned: boolean }} props */
+function Path({ request, isPinned }) {
+  const { error, replay_of } = request;
+  const target = targetOf(request);
+  return html`<span title=${target}>${replay_of && html`<span class="dim" title=${`replay of #${visible(replay_of)}`}>↺ </span>`}${target}${error && html` <span class="bad">${visible(error.type)}</span>`}${isClientClosed(request) && html` <span class="dim">client disconnected</span>`}${isPinned && html` <b class="warn">⚑ pinned</b>`}<${MainBlocker} request=${request} /></span>`;
+}
+
+/**
+ * Returns the path with the query.
+ * @param {{ path: string, query?: string | null }} request
+ */
+export function targetOf({ path, query }) {
+  return visible(path) + (query ? `?${visible(query)}` : "");
+}
