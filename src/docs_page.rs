@@ -16,6 +16,15 @@ use crate::templates;
 #[include = "*.css"]
 struct DocsAssets;
 
+/// The form that sends requests, which the console has too, with what it imports.
+#[derive(Embed)]
+#[folder = "templates/console"]
+#[include = "try-it/*.js"]
+#[include = "try-it/*.css"]
+#[include = "vendor/preact-htm.js"]
+#[include = "components/format.js"]
+struct FormAssets;
+
 /// Renders the page, with the URLs of the OpenAPI document, of the files, and of the path `/`.
 pub(crate) fn page(title: &str, document: &str, assets: &str, root: &str) -> String {
     templates::render("docs/docs.html", context! { title, document, assets, root })
@@ -24,12 +33,17 @@ pub(crate) fn page(title: &str, document: &str, assets: &str, root: &str) -> Str
 /// Returns the content type and the bytes of a file by its name.
 pub(crate) fn asset(name: &str) -> Option<(&'static str, Cow<'static, [u8]>)> {
     // A name in the embedded list, never a path on disk.
-    let name = DocsAssets::iter().find(|known| *known == name)?;
+    let file = match DocsAssets::iter().find(|known| *known == name) {
+        Some(name) => DocsAssets::get(&name),
+        None => {
+            FormAssets::iter().find(|known| *known == name).and_then(|name| FormAssets::get(&name))
+        }
+    };
     let content_type = match name.rsplit_once('.') {
         Some((_, "css")) => "text/css; charset=utf-8",
         _ => "text/javascript; charset=utf-8",
     };
-    Some((content_type, DocsAssets::get(&name)?.data))
+    Some((content_type, file?.data))
 }
 
 #[cfg(test)]
@@ -42,10 +56,11 @@ mod tests {
         assert!(page.contains("&lt;b&gt;"), "{page}");
         let named = page.split("\"docs/").skip(1).filter_map(|rest| rest.split('"').next());
         let named: Vec<&str> = named.collect();
-        assert_eq!(named.len(), 3, "{page}");
+        assert_eq!(named.len(), 4, "{page}");
         for name in named {
             assert!(asset(name).is_some(), "{name}");
         }
-        assert!(asset("../console/server/api.js").is_none());
+        assert!(asset("try-it/form.js").is_some() && asset("vendor/preact-htm.js").is_some());
+        assert!(asset("../console/server/api.js").is_none() && asset("server/api.js").is_none());
     }
 }

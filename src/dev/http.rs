@@ -85,6 +85,7 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/api/status", get(api::status))
         .route("/__snaxum/api/wait", get(api::wait))
         .route("/__snaxum/api/modules", get(api::modules))
+        .route("/__snaxum/api/openapi", get(api::openapi))
         .route("/__snaxum/api/routes", get(api::routes))
         .route("/__snaxum/api/order", get(api::matching_order))
         .route("/__snaxum/api/hits", get(api::hits))

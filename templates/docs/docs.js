@@ -1,5 +1,8 @@
-// Gives RapiDoc the address of the server, and the colors of the system, the same as the console's, and
-// follows their change.
+// Gives RapiDoc the address of the server, the colors of the system, the same as the console's, and below each
+// operation the form that sends a request, which is the console's too. Follows a change of the colors.
+
+import { html, render } from "./vendor/preact-htm.js";
+import { TryForm } from "./try-it/form.js";
 
 const COLORS = {
   light: {
@@ -40,15 +43,37 @@ function applyTheme() {
 isDark.addEventListener("change", applyTheme);
 applyTheme();
 
+const METHODS = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
+
+/** Adds a form for each operation, in RapiDoc's slot below its description. */
+function addForms(api) {
+  const base = `${server}/`;
+  for (const [path, item] of Object.entries(api.paths ?? {})) {
+    for (const method of METHODS.filter((name) => item[name])) {
+      const params = (item[method].parameters ?? []).filter((each) => each.in === "path").map(({ name }) => ({ name }));
+      const form = document.createElement("section");
+      // The name that RapiDoc makes of the method and the path.
+      form.slot = `${method}-${path.replace(/[\s#:?&={}]/g, "-")}`;
+      form.className = "try-it";
+      page.append(form);
+      // The document has the braces of a pattern encoded.
+      const target = { pattern: path.replaceAll("%7B", "{{").replaceAll("%7D", "}}"), params };
+      render(html`<h3>Send a request</h3><${TryForm} id=${form.slot} methods=${[method.toUpperCase()]} target=${target} api=${api} base=${base} />`, form);
+    }
+  }
+}
+
 // OpenAPI has no WebSockets: the document lists them apart, and RapiDoc does not show them.
-async function showOverview() {
+async function showDocument() {
   const url = page.getAttribute("spec-url");
   const overview = document.getElementById("overview");
   const link = Object.assign(document.createElement("a"), { href: url, textContent: "OpenAPI document" });
   overview.append(link);
   const response = await fetch(url);
   if (!response.ok) return;
-  const sockets = Object.entries((await response.json())["x-websockets"] ?? {});
+  const api = await response.json();
+  addForms(api);
+  const sockets = Object.entries(api["x-websockets"] ?? {});
   if (sockets.length === 0) return;
   overview.append(Object.assign(document.createElement("h3"), { textContent: "WebSockets" }));
   const list = document.createElement("dl");
@@ -62,4 +87,4 @@ async function showOverview() {
   overview.append(list);
 }
 
-showOverview();
+showDocument();

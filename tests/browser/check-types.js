@@ -25,12 +25,10 @@ const UNTYPED = new Set([
   "requests/requests.js",
   "requests/response-diff.js",
   "requests/wait-reasons.js",
-  "routes/request-parser.js",
   "routes/route-details.js",
   "routes/route-lookup.js",
   "routes/route-stats.js",
   "routes/routes.js",
-  "routes/try-it.js",
   "routes/try-websocket.js",
 ]);
 

@@ -72,7 +72,9 @@ test("the form has a field for each parameter, validates it, and shows the respo
   const form = page.getByTestId("try-it");
   const id = form.getByLabel("id");
   await expect(id).toHaveAttribute("type", "number");
+  await expect(id, "is filled with an example").toHaveValue("1");
 
+  await form.getByRole("button", { name: "Clear" }).click();
   await form.getByRole("button", { name: "Send" }).click();
   expect(await id.evaluate((input) => input.validity.valueMissing)).toBe(true);
   await id.fill("1.5");

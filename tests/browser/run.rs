@@ -32,6 +32,7 @@ spec_files! {
     example,
     exports,
     filters,
+    forms,
     hands,
     hostile,
     now,

@@ -24,6 +24,20 @@ _POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: "
     "blob:; connect-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'self'"
 )
+# The modules of the page import each other by these names.
+_FILES = (
+    "docs.css",
+    "docs.js",
+    "vendor/rapidoc-min.js",
+    "vendor/preact-htm.js",
+    "components/format.js",
+    "try-it/try-it.css",
+    "try-it/form.js",
+    "try-it/fields.js",
+    "try-it/operation.js",
+    "try-it/request-parser.js",
+    "try-it/schema.js",
+)
 _HEADERS = {"cache-control": "no-cache", "x-content-type-options": "nosniff"}
 
 
@@ -62,7 +76,7 @@ def routes(openapi_url: str, docs_url: str, directory: str, host: HostApi) -> di
         return _cached(request, page.encode(), "text/html; charset=utf-8", policy=_POLICY)
 
     found[docs_url] = FrameworkRoute(docs_url, docs)
-    for name in ("docs.css", "docs.js", "vendor/rapidoc-min.js"):
+    for name in _FILES:
         path = f"{docs_url.rstrip('/')}/{name}"
         found.setdefault(path, FrameworkRoute(path, _asset_handler(host, name)))
     return found

@@ -7,12 +7,13 @@ use std::sync::Arc;
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
-use axum::http::header::RETRY_AFTER;
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::response::{IntoResponse, Json, Response};
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::escape::escape;
 use crate::message::RouteInfo;
 
 use crate::dev::engine::Dev;
@@ -35,6 +36,20 @@ pub(super) async fn wait(State(dev): State<Dev>) -> Response {
 
 pub(super) async fn modules(State(dev): State<Dev>) -> Json<Value> {
     Json(dev.inner.runtime.modules().await)
+}
+
+/// Returns the OpenAPI document of the serving code, also where the project has turned its URL off.
+pub(super) async fn openapi(State(dev): State<Dev>) -> Response {
+    let runtime = Arc::clone(&dev.inner.runtime);
+    // Python may load a module, and the document of a large project takes a while.
+    let made = tokio::task::spawn_blocking(move || runtime.openapi_document()).await;
+    match made.unwrap_or_else(|_| Err("the server is stopping".to_owned())) {
+        Ok(document) => ([(CONTENT_TYPE, "application/json")], document.text).into_response(),
+        Err(why) => {
+            let text = format!("No document, because {}; try again.\n", escape(&why));
+            (StatusCode::SERVICE_UNAVAILABLE, text).into_response()
+        }
+    }
 }
 
 pub(super) async fn routes(State(dev): State<Dev>) -> Json<Vec<RouteInfo>> {

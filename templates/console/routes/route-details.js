@@ -7,13 +7,14 @@ import { appUrl } from "../server/api.js";
 import { execution, milliseconds, pluralize, statusClass, timeOfDay, version, visible } from "../components/format.js";
 import { quoteValue } from "../requests/request-filter.js";
 import { SourceLink } from "../components/source-link.js";
-import { TryIt, buildPath } from "./try-it.js";
+import { buildPath } from "../try-it/form.js";
+import { RouteSchema, TryRoute } from "./try-it.js";
 import { TryWebSocket } from "./try-websocket.js";
 import { formatHash } from "../page/url-hash.js";
 import { useFetch } from "../server/use-fetch.js";
 
 /** `stats` comes from route-stats.js, or is undefined; `isServed` is false for a removed route. */
-export function RouteDetails({ route, stats, isServed, generation }) {
+export function RouteDetails({ route, stats, isServed, generation, runId }) {
   const canOpen = isServed && route.methods.includes("GET") && route.params?.length === 0;
   const url = canOpen ? appUrl(route.path) : null;
   return html`
@@ -34,7 +35,8 @@ export function RouteDetails({ route, stats, isServed, generation }) {
         <div class="columns">
           <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
           <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /></section>
-          <section><h3>Try it</h3>${route.methods.includes("WS") ? html`<${TryWebSocket} key=${route.id} route=${route} buildPath=${buildPath} />` : html`<${TryIt} key=${route.id} route=${route} />`}</section>
+          <section><h3>Try it</h3>${route.methods.includes("WS") ? html`<${TryWebSocket} key=${route.id} route=${route} buildPath=${buildPath} />` : html`<${TryRoute} key=${route.id} route=${route} lastId=${stats?.recent[0]?.id ?? null} runId=${runId} generation=${generation} />`}</section>
+          <${RouteSchema} route=${route} generation=${generation} />
         </div>
       `}
     </div>

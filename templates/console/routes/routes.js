@@ -3,17 +3,19 @@
 // Shows the routes in the server's order. Never matches a path to a route: the server does. An open
 // route is in route-details.js.
 
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useContext, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { ColumnHeads, ColumnMenu, useColumns } from "../components/columns.js";
 import { textMatcher } from "../components/filter.js";
-import { execution, fileLine, milliseconds, visible } from "../components/format.js";
-import { quoteValue } from "../requests/request-filter.js";
+import { execution, pluralize, visible } from "../components/format.js";
+import { Editor, openSource } from "../components/source-link.js";
+import { KeyedRows, navigateRows, onRowClick, toggled } from "../components/table-nav.js";
+import { useActions } from "../page/actions.js";
+import { lastSuccessfulReload } from "../server/store.js";
+import { ModuleGraph } from "./module-graph.js";
+import { routeColumns } from "./route-columns.js";
 import { RouteDetails } from "./route-details.js";
 import { RouteLookup } from "./route-lookup.js";
 import { collectStats, statsKey } from "./route-stats.js";
-import { SourceLink } from "../components/source-link.js";
-import { lastSuccessfulReload } from "../server/store.js";
-import { KeyedRows, navigateRows, onRowClick, toggled } from "../components/table-nav.js";
-import { formatHash } from "../page/url-hash.js";
 
 export const MARKERS = {
   added: { label: "+ new", className: "good" },
@@ -25,6 +27,7 @@ export const MARKERS = {
 
 export function Routes({ state, filter, onFilter }) {
   const [opened, setOpened] = useState(new Set());
+  const [isGrouped, setGrouped] = useState(true);
   const stats = useMemo(() => collectStats(state.requests), [state.requests]);
   const list = useRef(null);
   const [keyToFocus, setKeyToFocus] = useState(null);
@@ -34,12 +37,15 @@ export function Routes({ state, filter, onFilter }) {
     setKeyToFocus(null);
   }, [keyToFocus]);
   const matches = textMatcher(filter);
-  const all = withRemoved(state);
+  const all = withRemoved(state, stats);
+  const columns = useColumns("routes", routeColumns(all.some(({ route }) => route.via?.length > 0)));
   const rows = all.filter(({ route, marker }) =>
     matches(
       route.methods.join(" "), route.path, route.handler, execution(route), route.file, marker?.label ?? "", ...(route.via ?? []),
     ),
   );
+  const editor = useContext(Editor);
+  useActions([{ title: "Open the code of the route in the editor", key: "e", run: () => openSource(editor, placeOfFocus(rows)) }]);
 
   function show(route) {
     const key = routeKey(route);
@@ -48,38 +54,33 @@ export function Routes({ state, filter, onFilter }) {
     setKeyToFocus(key);
   }
 
-  const hasHooks = all.some(({ route }) => route.via?.length > 0);
   if (!all.length) return html`<${NoRoutes} status=${state.status} />`;
+  const modules = Map.groupBy(rows, ({ route }) => route.module ?? route.handler.split(".").slice(0, -1).join("."));
+  const groups = isGrouped ? [...modules] : [["", rows]];
+  const save = state.reloads.find(({ cause, outcome }) => cause !== "start" && outcome !== "noop");
+  const first = columns.sorted(groups[0]?.[1] ?? [])[0]?.key;
   return html`
     <div class="list" ref=${list}>
-      <div class="toolbar"><${RouteLookup} open=${show} /></div>
-      <table class=${`rows route-rows ${hasHooks ? "has-via" : ""}`}>
-        <caption class="visually-hidden">Routes of the live version</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="c-methods">Method</th>
-            <th scope="col" class="c-path">Path</th>
-            <th scope="col" class="c-handler">Handler</th>
-            <th scope="col" class="c-mode">Mode</th>
-            ${hasHooks && html`<th scope="col" class="c-via"><abbr title="hooks that its requests meet">Via</abbr></th>`}
-            <th scope="col" class="c-source">Source</th>
-            <th scope="col" class="c-count number"><abbr title="requests that this page has received">Hits</abbr></th>
-            <th scope="col" class="c-total number"><abbr title="95 % of the requests took at most this long">p95</abbr></th>
-            <th scope="col" class="c-count number"><abbr title="responses with status 500 or higher">Errors</abbr></th>
-          </tr>
-        </thead>
+      <div class="toolbar">
+        <${RouteLookup} open=${show} />
+        <button type="button" aria-pressed=${isGrouped} onClick=${() => setGrouped(!isGrouped)}>By module</button>
+        <${ColumnMenu} columns=${columns} />
+      </div>
+      <${Modules} save=${save} generation=${state.status.generation} />
+      <table class="rows route-rows" ref=${columns.ref}>
+        <caption class="visually-hidden">Routes of the code that is live</caption>
+        <thead><tr><${ColumnHeads} columns=${columns} /></tr></thead>
         <tbody onKeyDown=${navigateRows}>
-          ${rows.map(({ route, marker, key }, index) => {
-            const isServed = marker !== MARKERS.removed;
-            const routeStats = isServed ? stats.get(statsKey(route.path, route.handler)) : undefined;
-            return html`<${KeyedRows} key=${key}>
-              <${RouteRow} name=${key} route=${route} marker=${marker} isFirst=${index === 0} stats=${routeStats}
-                isOpen=${opened.has(key)} hasHooks=${hasHooks} toggle=${() => setOpened(toggled(opened, key))} />
-              ${opened.has(key) && html`<tr class="expanded-row"><td colspan=${hasHooks ? 9 : 8}>
-                <${RouteDetails} route=${route} stats=${routeStats} isServed=${isServed} generation=${state.status.generation} />
+          ${groups.map(([module, group]) => html`<${KeyedRows} key=${`module ${module}`}>
+            ${isGrouped && modules.size > 1 && html`<${GroupHead} module=${module} group=${group} save=${save} span=${columns.shown.length} />`}
+            ${columns.sorted(group).map((line) => html`<${KeyedRows} key=${line.key}>
+              <${RouteRow} line=${line} isFirst=${line.key === first} columns=${columns.shown}
+                isOpen=${opened.has(line.key)} toggle=${() => setOpened(toggled(opened, line.key))} />
+              ${opened.has(line.key) && html`<tr class="expanded-row"><td colspan=${columns.shown.length}>
+                <${RouteDetails} route=${line.route} stats=${line.stats} isServed=${line.marker !== MARKERS.removed} generation=${state.status.generation} runId=${state.runId} />
               </td></tr>`}
-            </>`;
-          })}
+            </>`)}
+          </>`)}
         </tbody>
       </table>
       ${!rows.length && html`<p class="no-results">No route matches <q>${filter}</q>.</p>`}
@@ -87,8 +88,38 @@ export function Routes({ state, filter, onFilter }) {
   `;
 }
 
+/** The picture of the modules, drawn when it is unfolded. */
+function Modules({ save, generation }) {
+  const [isOpen, setOpen] = useState(false);
+  const count = save?.modules?.length ?? 0;
+  return html`
+    <details class="modules-picture" data-testid="modules" onToggle=${(event) => setOpen(event.target.open)}>
+      <summary>Modules${count > 0 && html` <span class="dim">· the last save ran ${count}</span>`}</summary>
+      ${isOpen && html`<${ModuleGraph} reload=${save} generation=${generation} />`}
+    </details>
+  `;
+}
+
+function GroupHead({ module, group, save, span }) {
+  const hasRun = save?.modules?.some(({ name }) => name === module);
+  return html`
+    <tr class="group" data-testid="route-group">
+      <th scope="colgroup" colspan=${span}>${visible(module)} <span class="dim">${visible(group[0].route.file)} · ${pluralize(group.length, "route")}${hasRun && " · ran with the last save"}</span></th>
+    </tr>
+  `;
+}
+
+/** Returns the source of the route that has the focus, or is open around it. */
+function placeOfFocus(rows) {
+  const focused = document.activeElement;
+  const row = focused?.closest("[data-key]") ?? focused?.closest(".expanded-row")?.previousElementSibling;
+  const route = rows.find(({ key }) => key === row?.dataset.key)?.route;
+  if (!route) throw new Error("Move to a route with j or k");
+  return { file: route.file, line: route.line, target: { route: route.id } };
+}
+
 /** Returns the routes with their markers, followed by the routes that the last reload removed. */
-function withRemoved(state) {
+function withRemoved(state, stats) {
   const reload = lastSuccessfulReload(state);
   const markers = new Map();
   // At startup every route is new, so markers would carry no information.
@@ -97,7 +128,7 @@ function withRemoved(state) {
     for (const route of diff?.[kind] ?? []) markers.set(routeKey(route), MARKERS[kind]);
   }
   return [
-    ...state.routes.map((route) => ({ route, marker: markers.get(routeKey(route)), key: routeKey(route) })),
+    ...state.routes.map((route) => ({ route, marker: markers.get(routeKey(route)), key: routeKey(route), stats: stats.get(statsKey(route.path, route.handler)) })),
     ...(diff?.removed ?? []).map((route) => ({ route, marker: MARKERS.removed, key: `removed ${routeKey(route)}` })),
   ];
 }
@@ -106,36 +137,13 @@ function routeKey({ methods, path }) {
   return `${methods.join(",")} ${path}`;
 }
 
-function RouteRow({ name, route, marker, stats, isFirst, isOpen, hasHooks, toggle }) {
-  const isRemoved = marker === MARKERS.removed;
+function RouteRow({ line, isFirst, isOpen, columns, toggle }) {
+  const isRemoved = line.marker === MARKERS.removed;
   return html`
-    <tr data-row data-key=${name} data-testid="route-row" class=${isRemoved ? "removed" : ""} tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
-      <td class="c-methods">
-        <button type="button" class="expander" tabindex="-1" aria-expanded=${isOpen}><span class="visually-hidden">Details of </span>${visible(route.methods.join(" "))}</button>
-      </td>
-      <td class="c-path">
-        <span class="route-text">${visible(route.path)}</span>
-        ${marker && html` <b class=${`marker ${marker.className}`}>${marker.label}</b>`}
-        ${route.warnings?.length > 0 && html` <span class="warn" title=${route.warnings.map(visible).join("\n")}>⚠ ${visible(route.warnings[0])}</span>`}
-      </td>
-      <td class="c-handler"><span class="route-text">${visible(route.handler)}</span></td>
-      <td class="c-mode dim">${visible(execution(route))}</td>
-      ${hasHooks && html`<td class="c-via dim" title=${(route.via ?? []).map(visible).join("\n")}><span class="route-text">${visible(hookNames(route).join(", "))}</span></td>`}
-      <td class="c-source dim" title=${fileLine(route.file, route.line)}><span class="route-text"><${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} skipTab /></span></td>
-      <td class="c-count number">${stats ? html`<a tabindex="-1" href=${requestsLink(route)}>${stats.hits}</a>` : html`<span class="dim">0</span>`}</td>
-      <td class="c-total number">${stats ? milliseconds(stats.p95_ms) : html`<span class="dim">–</span>`}</td>
-      <td class=${`c-count number ${stats?.errors ? "bad" : "dim"}`}>${stats?.errors ?? 0}</td>
+    <tr data-row data-key=${line.key} data-testid="route-row" class=${isRemoved ? "removed" : ""} tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
+      ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(line) ?? ""}`}>${cell(line, { isOpen })}</td>`)}
     </tr>
   `;
-}
-
-/** Returns the functions of its hooks, without their kinds. */
-function hookNames(route) {
-  return (route.via ?? []).map((hook) => hook.slice(hook.lastIndexOf(" ") + 1));
-}
-
-function requestsLink({ path, handler }) {
-  return formatHash({ tab: "requests", q: `route:${quoteValue(path)} handler:${quoteValue(handler)}` });
 }
 
 const FIRST_ROUTE = `from snaxum import route, Request

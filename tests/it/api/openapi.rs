@@ -69,6 +69,9 @@ async fn the_document_describes_the_serving_generation_and_the_page_shows_it() {
         ("docs.js", "text/javascript; charset=utf-8"),
         ("docs.css", "text/css; charset=utf-8"),
         ("vendor/rapidoc-min.js", "text/javascript; charset=utf-8"),
+        ("vendor/preact-htm.js", "text/javascript; charset=utf-8"),
+        ("try-it/form.js", "text/javascript; charset=utf-8"),
+        ("try-it/try-it.css", "text/css; charset=utf-8"),
     ] {
         let asset = server.get(&format!("/docs/{name}")).await;
         assert_eq!((asset.status, asset.header("content-type")), (200, kind), "{name}");
