@@ -12,10 +12,13 @@ pub(crate) mod failure;
 pub(crate) mod json;
 pub(crate) mod layout;
 pub(crate) mod local_time;
+pub(crate) mod printed;
 pub(crate) mod reload;
+pub(crate) mod repeats;
 pub(crate) mod request;
 pub(crate) mod traceback;
 
+use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use console::style;
@@ -23,6 +26,7 @@ use snaxum::event::PinRound;
 use snaxum::message::{LoadOutcome, Reload, RouteInfo, Traceback};
 
 use dedup::Dedup;
+use printed::PrintedCauses;
 pub(crate) use reload::{PAUSED, pause_line};
 use reload::{ReloadLine, ReloadLines};
 pub(crate) use request::{RequestView, WEBSOCKET};
@@ -39,6 +43,9 @@ pub(crate) struct Renderer {
     /// Pinned requests that are failing.
     failing: usize,
     pending: Option<WaitingReload>,
+    printed: PrintedCauses,
+    /// The paths of the routes by their ids.
+    paths: HashMap<String, String>,
     /// Whether to show only failed requests.
     pub(crate) is_quiet: bool,
 }
@@ -56,19 +63,35 @@ impl Renderer {
     /// Starts without history; `shows_phases` adds the phases to each reload.
     pub(crate) fn new(shows_phases: bool) -> Self {
         let (dedup, reloads) = (Dedup::default(), ReloadLines::new(shows_phases));
-        Self { dedup, reloads, failing: 0, pending: None, is_quiet: false }
+        let (printed, paths) = (PrintedCauses::default(), HashMap::new());
+        Self { dedup, reloads, failing: 0, pending: None, printed, paths, is_quiet: false }
+    }
+
+    /// Notes that a load and the whole `tracebacks` of its failures are on the screen.
+    pub(crate) fn mark_printed(&mut self, load: &Reload, tracebacks: &[&Traceback]) {
+        self.reloads.store_causes(load);
+        for raised in tracebacks {
+            self.printed.add(raised);
+        }
     }
 
     /// Sets the routes that the next reload is compared with.
     pub(crate) fn set_routes(&mut self, routes: &[RouteInfo]) {
         self.reloads.set_routes(routes);
+        self.paths = routes.iter().map(|route| (route.id.clone(), route.path.clone())).collect();
     }
 
-    /// Adds a request.
-    pub(crate) fn push_request(&mut self, request: RequestView, now: Instant) -> String {
+    /// Adds a request, or several that share a line.
+    pub(crate) fn push_request(&mut self, mut request: RequestView, now: Instant) -> String {
         if request.is_browser_probe() {
             return String::new();
         }
+        // The server names the route by its id, the event stream by its path.
+        if let Some(path) = request.route.as_ref().and_then(|route| self.paths.get(route)) {
+            request.route = Some(path.clone());
+        }
+        // The whole traceback is once on the screen; two lines name it afterwards.
+        request.traceback = request.traceback.take().filter(|raised| self.printed.add(raised));
         let shown = self.dedup.add(request, now);
         self.push_requests(&shown)
     }
@@ -83,6 +106,12 @@ impl Renderer {
         // Requests of the old code are above the reload.
         let above = self.flush();
         let line = self.reloads.draw(reload, tracebacks, &local_time::local(reload.time_ms));
+        if reload.outcome == LoadOutcome::Ok {
+            self.printed.clear();
+        }
+        for raised in tracebacks {
+            self.printed.add(raised);
+        }
         if reload.outcome != LoadOutcome::Ok || self.failing == 0 {
             return above + &line.with(String::new());
         }

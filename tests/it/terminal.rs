@@ -158,7 +158,7 @@ async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
     screen.wait_for("nothing to reload; G1 is still serving").await;
     screen.press("\x1b[q");
     screen.press("lh");
-    screen.wait_for_times("/boom  app.boom", 2).await;
+    screen.wait_for("/boom  app.boom").await;
     screen.wait_for("show only errors and reloads").await;
     screen.press("k");
     screen.wait_for("\x1b[H\x1b[2J").await;
@@ -337,6 +337,52 @@ async fn appends_lines_only(screen: Screen) {
     screen.wait_for("ZeroDivisionError: division by zero").await;
     let text = screen.text.borrow();
     assert!(!text.contains("q quit") && !text.contains('\x1b'), "{text:?}");
+}
+
+#[tokio::test]
+async fn repeats_name_what_they_have_in_common_and_are_in_order() {
+    let user = format!("{APP}\n\n@route('/users/<int:id>')\ndef user(request): return 'u'\n");
+    let server = Project::new().file("app.py", &user).dev().await;
+    for path in ["/users/1", "/users/2", "/users/3", "/boom"] {
+        server.get(path).await;
+    }
+    let line = server.out.wait_for("(×2)").await;
+    assert!(line.contains("  GET    /users/<int:id>  ") && line.contains(" ms "), "{line}");
+    assert!(line.contains('≤') && line.ends_with("#2–#3"), "{line}");
+    let next = server.out.wait_for("GET    /boom").await;
+    assert!(next.contains("ZeroDivisionError"), "the repeats are above it: {next}");
+}
+
+#[tokio::test]
+async fn one_cause_is_printed_once() {
+    let broken = "import nosuch_module\n";
+    let project = Project::new().file("app.py", "import models\n").file("models.py", broken);
+    let mut server = project.dev().await;
+    let names = server.out.wait_for("ModuleNotFoundError: No module named").await;
+    assert!(names.contains("nosuch_module"), "{names}");
+    server.get("/one").await;
+    server.get("/two").await;
+    server.edit("other.py", "X = 1\n");
+    server.out.wait_for("still ModuleNotFoundError in python/models.py:1").await;
+    server.stop().await;
+    let output = server.out.whole().await;
+    assert_eq!(output.matches("No module named").count(), 1, "{output}");
+    assert!(output.contains("/one") && output.contains("/two"), "{output}");
+}
+
+#[tokio::test]
+async fn the_banner_of_many_routes_leaves_the_console_on_the_screen() {
+    let routes: String =
+        (0..40).map(|n| format!("@route('/r{n}')\ndef r{n}(request): ...\n\n")).collect();
+    let app = app().file("app.py", &format!("from snaxum import route\n\n{routes}"));
+    let mut screen = Screen::start(app, 80).await;
+    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    let text = screen.text.borrow().clone();
+    assert!(text.contains("40 routes (l lists them)") && !text.contains("/r7  "), "{text}");
+    let url = text.lines().find(|line| line.contains("/__snaxum/?t=")).expect("the console");
+    assert!(url.starts_with("http://") && url.trim_end().len() <= 80, "{url:?}");
+    screen.press("l");
+    screen.wait_for("/r39  app.r39").await;
 }
 
 #[tokio::test]

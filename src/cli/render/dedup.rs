@@ -1,4 +1,6 @@
 //! Deduplicates repeated requests: the first has a line, the repeats share one.
+//!
+//! The lines are in the order of their newest request: repeats appear above the next line of another kind.
 
 use std::time::{Duration, Instant};
 
@@ -30,8 +32,10 @@ impl Dedup {
             }
             return shown;
         }
+        // In a line of their own after this one, they would be out of order.
+        shown.extend(self.pending(now));
         if self.0.len() == MAX_OPEN {
-            shown.extend(self.0.remove(0).repeats);
+            self.0.remove(0);
         }
         shown.push(request.clone());
         self.0.push(RepeatGroup { shown: request, repeats: None, until: now + WINDOW });
@@ -43,20 +47,32 @@ impl Dedup {
         let (over, open) =
             std::mem::take(&mut self.0).into_iter().partition(|f: &RepeatGroup| f.until <= now);
         self.0 = open;
+        if over.iter().all(|group| group.repeats.is_none()) {
+            return Vec::new();
+        }
+        // With a line of this group, the repeats of the others are in order only above the next one.
+        self.0.extend(over.into_iter().filter(|group| group.repeats.is_some()));
+        self.pending(now)
+    }
+
+    /// Returns the repeats so far. Their groups stay open: further repeats share the next line.
+    fn pending(&mut self, now: Instant) -> Vec<RequestView> {
         let mut shown = Vec::new();
-        for group in over {
-            if let Some(repeats) = group.repeats {
-                shown.push(repeats.clone());
-                // The group stays open: further repeats share the next line.
-                self.0.push(RepeatGroup { shown: repeats, repeats: None, until: now + WINDOW });
+        for group in &mut self.0 {
+            if let Some(repeats) = group.repeats.take() {
+                group.shown = repeats.clone();
+                group.until = now + WINDOW;
+                shown.push(repeats);
             }
         }
-        shown
+        in_order(shown)
     }
 
     /// Closes all groups; returns their repeats.
     pub(super) fn take(&mut self) -> Vec<RequestView> {
-        std::mem::take(&mut self.0).into_iter().filter_map(|group| group.repeats).collect()
+        in_order(
+            std::mem::take(&mut self.0).into_iter().filter_map(|group| group.repeats).collect(),
+        )
     }
 
     /// Returns the time when the next repeats are due.
@@ -65,13 +81,20 @@ impl Dedup {
     }
 }
 
+fn in_order(mut lines: Vec<RequestView>) -> Vec<RequestView> {
+    lines.sort_by_key(|line| line.time_ms);
+    lines
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::cli::render::request::tests::request;
 
     fn times(shown: &[RequestView]) -> Vec<(&str, usize)> {
-        shown.iter().map(|request| (&*request.path, request.others + 1)).collect()
+        let count =
+            |request: &RequestView| request.repeats.as_ref().map_or(1, |repeats| repeats.count);
+        shown.iter().map(|request| (&*request.path, count(request))).collect()
     }
 
     #[test]
@@ -82,7 +105,6 @@ mod tests {
             assert_eq!(times(&dedup.add(request("/a", 200), start)), []);
         }
         assert_eq!(dedup.next_deadline(), Some(start + WINDOW));
-        assert_eq!(times(&dedup.add(request("/b", 200), start)), [("/b", 1)]);
         assert_eq!(times(&dedup.due(start + WINDOW)), [("/a", 14)]);
         assert_eq!(dedup.next_deadline(), None);
     }
@@ -95,13 +117,25 @@ mod tests {
     }
 
     #[test]
+    fn repeats_are_above_a_later_line_of_another_kind_and_in_order() {
+        let (mut dedup, start) = (Dedup::default(), Instant::now());
+        let at = |path, time_ms| RequestView { time_ms, ..request(path, 200) };
+        for (path, time_ms) in [("/a", 1), ("/b", 2), ("/a", 3), ("/b", 4), ("/a", 5)] {
+            dedup.add(at(path, time_ms), start);
+        }
+        assert_eq!(times(&dedup.add(at("/c", 6), start)), [("/b", 1), ("/a", 2), ("/c", 1)]);
+        dedup.add(at("/b", 7), start);
+        dedup.add(at("/a", 8), start);
+        assert_eq!(times(&dedup.due(start + WINDOW)), [("/b", 1), ("/a", 1)]);
+    }
+
+    #[test]
     fn the_number_of_groups_is_bounded_and_no_request_is_lost() {
         let (mut dedup, start) = (Dedup::default(), Instant::now());
-        dedup.add(request("/0", 200), start);
-        dedup.add(request("/0", 200), start);
-        for n in 1..MAX_OPEN {
+        for n in 0..MAX_OPEN {
             dedup.add(request(&format!("/{n}"), 200), start);
         }
+        dedup.add(request("/0", 200), start);
         assert_eq!(times(&dedup.add(request("/last", 200), start)), [("/0", 1), ("/last", 1)]);
         assert_eq!(dedup.0.len(), MAX_OPEN);
     }

@@ -227,7 +227,7 @@ impl CloseView {
             blocked_by: Vec::new(),
             error: self.error,
             traceback: None,
-            others: 0,
+            repeats: None,
         }
     }
 }

@@ -16,11 +16,30 @@ pub(super) fn headline(reload: &Reload, cause: String) -> String {
     let place = raised.culprit().map(|frame| format!("{}:{}", escape(&frame.file), frame.line));
     let message = escape(raised.message.lines().next().unwrap_or_default());
     let kind = style(escape(&raised.kind)).red();
-    let more = match reload.others.len() {
+    let text = format!("{kind}: {message}{}", more(reload));
+    join(&[place.map_or(cause, |place| padded(&place)), text])
+}
+
+/// Renders errors that the last reload had too: place and type of the first.
+pub(super) fn same_as_before(reload: &Reload) -> String {
+    let Some(raised) = &reload.traceback else { return String::new() };
+    let place = raised.culprit().map(|frame| format!(" in {}:{}", escape(&frame.file), frame.line));
+    let kind = style(escape(&raised.kind)).red();
+    format!("still {kind}{}{}", place.unwrap_or_default(), more(reload))
+}
+
+/// Renders the errors of a reload after which only a part of the modules serves.
+pub(super) fn partial(reload: &Reload, tracebacks: &[&Traceback]) -> String {
+    let sign = style("▲").yellow();
+    format!("           {sign} {}\n", headline(reload, String::new()))
+        + &failures(reload, tracebacks)
+}
+
+fn more(reload: &Reload) -> String {
+    match reload.others.len() {
         0 => String::new(),
         count => format!("  +{count} more"),
-    };
-    join(&[place.map_or(cause, |place| padded(&place)), format!("{kind}: {message}{more}")])
+    }
 }
 
 /// Renders the generation that serves while newer code does not load.
@@ -34,10 +53,12 @@ pub(crate) fn serving(generation: u64) -> String {
 
 /// Renders the serving generation and the failures: the full `tracebacks` if given, else excerpts.
 pub(super) fn details(reload: &Reload, tracebacks: &[&Traceback]) -> String {
-    let above = format!("           {}\n", serving(reload.generation));
+    format!("           {}\n", serving(reload.generation)) + &failures(reload, tracebacks)
+}
+
+fn failures(reload: &Reload, tracebacks: &[&Traceback]) -> String {
     if !tracebacks.is_empty() {
-        let tracebacks = tracebacks.iter().map(|raised| traceback::render(raised));
-        return above + &tracebacks.collect::<String>();
+        return tracebacks.iter().map(|raised| traceback::render(raised)).collect();
     }
     let other = |raised: &ErrorSummary| {
         let file = escape(raised.file.as_deref().unwrap_or_default());
@@ -47,7 +68,7 @@ pub(super) fn details(reload: &Reload, tracebacks: &[&Traceback]) -> String {
         format!("           └ {place}   {kind}: {message}\n")
     };
     let others = reload.others.iter().take(MAX_OTHERS).map(other);
-    above + &reload.traceback.iter().map(excerpt).chain(others).collect::<String>()
+    reload.traceback.iter().map(excerpt).chain(others).collect()
 }
 
 /// Renders the failing line, the line before it and the caret.

@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use console::style;
 use snaxum::message::{
-    LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef, Traceback,
-    nothing_to_reload,
+    ErrorSummary, LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef,
+    Traceback, nothing_to_reload,
 };
 
 use super::color::escape;
 use super::contract;
 use super::failure;
 use super::layout::{cause, join};
+use super::printed::Cause;
 use super::request::format_ms;
 
 /// The maximum number of changed routes to name.
@@ -21,10 +22,12 @@ const MAX_ROUTES: usize = 6;
 /// The state between two reloads.
 pub(super) struct ReloadLines {
     shows_phases: bool,
-    /// The line of each route in its file.
-    lines: HashMap<String, u32>,
+    /// The file of each route.
+    files: HashMap<String, String>,
     /// The time of the first failed reload in a row.
     broken_since: Option<u64>,
+    /// The errors of the last reload, which the screen shows.
+    printed: Vec<Cause>,
 }
 
 /// The line of a reload, which can get a suffix, and the details below it.
@@ -46,14 +49,15 @@ impl ReloadLine {
 
 impl ReloadLines {
     pub(super) fn new(shows_phases: bool) -> Self {
-        Self { shows_phases, lines: HashMap::new(), broken_since: None }
+        Self { shows_phases, files: HashMap::new(), broken_since: None, printed: Vec::new() }
     }
 
     /// Sets the routes that are serving.
     pub(super) fn set_routes(&mut self, routes: &[RouteInfo]) {
-        let place =
-            |route: &RouteInfo| (format!("{} {}", route.methods.join(","), route.path), route.line);
-        self.lines = routes.iter().map(place).collect();
+        let place = |route: &RouteInfo| {
+            (format!("{} {}", route.methods.join(","), route.path), route.file.clone())
+        };
+        self.files = routes.iter().map(place).collect();
     }
 
     /// Renders a reload at the time of day `at`, with the full `tracebacks` of a failure.
@@ -67,14 +71,22 @@ impl ReloadLines {
         let (generation, cause) = (reload.generation, cause(reload));
         let mut drawn =
             ReloadLine { line: String::new(), fixed: String::new(), below: String::new() };
+        let is_repeated = self.store_causes(reload);
         if reload.outcome == LoadOutcome::Failed {
             self.broken_since.get_or_insert(reload.time_ms);
             let sign = style(format!("✖ G{}", generation + 1)).red();
+            if is_repeated {
+                drawn.line = join(&[head(sign), cause, failure::same_as_before(reload)]);
+                drawn.below = self.phases(reload);
+                return drawn;
+            }
             drawn.line = join(&[head(sign), failure::headline(reload, cause)]);
             drawn.below = failure::details(reload, tracebacks) + &self.phases(reload);
             return drawn;
         }
-        if let Some(since) = self.broken_since.take() {
+        if reload.traceback.is_some() {
+            self.broken_since.get_or_insert(reload.time_ms);
+        } else if let Some(since) = self.broken_since.take() {
             let broken = Duration::from_millis(reload.time_ms.saturating_sub(since));
             drawn.fixed =
                 style(format!("fixed after {}", format_duration(broken))).green().to_string();
@@ -84,11 +96,33 @@ impl ReloadLines {
             let sign = style(format!("= G{generation}")).dim();
             drawn.line = join(&[head(sign), cause, reason.to_string()]);
         } else {
-            let sign = style(format!("↻ G{generation}")).green();
-            drawn.line = join(&[head(sign), cause, self.diff(&reload.diff)]);
+            let sign = match generation {
+                0 => style("✖ G0".to_owned()).red(),
+                _ => style(format!("↻ G{generation}")).green(),
+            };
+            let failing = match (&reload.traceback, is_repeated) {
+                (Some(_), true) => failure::same_as_before(reload),
+                _ => String::new(),
+            };
+            drawn.line = join(&[head(sign), cause, self.diff(&reload.diff), failing]);
             drawn.below = self.phases(reload) + &remarks(reload);
+            if reload.traceback.is_some() && !is_repeated {
+                drawn.below += &failure::partial(reload, tracebacks);
+            }
         }
         drawn
+    }
+
+    /// Stores the errors of a reload; returns whether the reload before it had the same.
+    pub(super) fn store_causes(&mut self, reload: &Reload) -> bool {
+        if reload.outcome == LoadOutcome::Noop {
+            return true; // no code ran
+        }
+        let first = reload.traceback.as_ref().map(ErrorSummary::from);
+        let now: Vec<Cause> = first.iter().chain(&reload.others).map(Cause::from).collect();
+        let is_repeated = !now.is_empty() && now == self.printed;
+        self.printed = now;
+        is_repeated
     }
 
     fn diff(&self, diff: &RouteDiff) -> String {
@@ -99,11 +133,12 @@ impl ReloadLines {
                 routes.iter().map(move |route| format!("{sign} {}", name(route)))
             })
             .collect();
-        all.extend(diff.moved.iter().map(|route| {
-            let from = self.lines.get(&name(route)).filter(|line| **line != route.line);
-            let from = from.map_or("to ".to_owned(), |line| format!("{line}→"));
-            format!("~ {} (moved {from}{})", name(route), route.line)
-        }));
+        // A route on another line of its file is the same route.
+        let has_moved = |route: &&RouteRef| {
+            self.files.get(&name(route)).is_some_and(|file| *file != route.file)
+        };
+        let moved = diff.moved.iter().filter(has_moved);
+        all.extend(moved.map(|route| format!("~ {} (moved to {})", name(route), route.file)));
         let more = all.len().saturating_sub(MAX_ROUTES);
         all.truncate(MAX_ROUTES);
         if more > 0 {
@@ -250,7 +285,11 @@ pub(super) mod tests {
     #[test]
     fn a_reload_shows_cause_diff_failure_and_time_to_fix() {
         let mut reloads = ReloadLines::new(false);
-        reloads.lines.insert("POST /orders".to_owned(), 31);
+        for (route, file) in
+            [("POST /orders", "python/orders.py"), ("GET /orders", "python/app.py")]
+        {
+            reloads.files.insert(route.to_owned(), file.to_owned());
+        }
         let changed = json!({
             "added": [route("GET", "/orders/export", 52)],
             "moved": [route("POST", "/orders", 36), route("GET", "/orders", 40)],
@@ -258,17 +297,19 @@ pub(super) mod tests {
         let all = [
             reload(0, &["python/orders.py", "a", "b"], ok(8, &changed)),
             reload(12, &["python/orders.py"], broken()),
+            reload(19, &["python/users.py"], broken()),
             reload(25, &["python/orders.py"], ok(9, &json!({}))),
         ];
         let out = all.map(|reload| draw(&mut reloads, &reload)).concat();
         insta::assert_snapshot!(out, @r"
- 14:03:40  ↻ G8  38.0 ms   python/orders.py +2 more   + GET /orders/export  ~ POST /orders (moved 31→36)  ~ GET /orders (moved to 40)
+ 14:03:40  ↻ G8  38.0 ms   python/orders.py +2 more   + GET /orders/export  ~ GET /orders (moved to python/orders.py)
  14:03:40  ✖ G9  38.0 ms   python/orders.py:14     SyntaxError: '(' was never closed  +1 more
            ▲ G8 is still serving
            │ 13   def create(req):
            │ 14 ›     total = sum((i.price for i in req.items)
            │                     ^
            └ python/users.py:3   SyntaxError: invalid syntax
+ 14:03:40  ✖ G9  38.0 ms   python/users.py         still SyntaxError in python/orders.py:14  +1 more
  14:03:40  ↻ G9  38.0 ms   python/orders.py        fixed after 13 s
 ");
     }

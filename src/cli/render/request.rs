@@ -7,6 +7,7 @@ use serde::Deserialize;
 use snaxum::message::{CLIENT_CLOSED_REQUEST, ErrorSummary, Phases, Traceback};
 
 use super::color::escape;
+use super::repeats::Repeats;
 use super::traceback;
 
 /// The minimum columns of a path.
@@ -40,9 +41,9 @@ pub(crate) struct RequestView {
     /// Replaces `error` where no key can show it.
     #[serde(skip)]
     pub(crate) traceback: Option<Arc<Traceback>>,
-    /// The number of older requests that share the line.
+    /// The requests that share the line, if there are several.
     #[serde(skip)]
-    pub(crate) others: usize,
+    pub(crate) repeats: Option<Repeats>,
 }
 
 /// The shown fields of a request that blocked a thread.
@@ -70,12 +71,6 @@ impl RequestView {
             && place(self) == place(other)
     }
 
-    /// Merges a newer request, which the line describes from now on.
-    pub(super) fn add(&mut self, newer: Self) {
-        let others = self.others + newer.others + 1;
-        *self = Self { others, ..newer };
-    }
-
     /// Whether a browser sent it by itself, without a server error.
     pub(super) fn is_browser_probe(&self) -> bool {
         let probes = ["/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json"];
@@ -97,10 +92,17 @@ impl RequestView {
             400..500 => style(self.status).yellow(),
             _ => style(self.status).green(),
         };
-        let times = match self.others {
-            0 => String::new(),
-            others => format!("(×{})  ", others + 1),
-        };
+        let (id, mut path) = (escape(&self.id), &self.path);
+        let (mut times, mut total, mut ids) =
+            (String::new(), format_ms(self.total_ms), format!("#{id}"));
+        if let Some(repeats) = &self.repeats {
+            times = format!("(×{})  ", repeats.count);
+            total = format!("≤{}", format_ms(repeats.slowest_ms));
+            ids = format!("#{}–#{id}", escape(&repeats.first_id));
+            if !repeats.is_one_path {
+                path = self.route.as_ref().unwrap_or(path);
+            }
+        }
         let generation = self.generation.map_or("-".to_owned(), |number| format!("G{number}"));
         let about = match &self.error {
             Some(raised) => style(escape(&raised.kind)).red().to_string(),
@@ -116,10 +118,10 @@ impl RequestView {
             " {}  {:<6} {}  {status}  {:>8}  {}  {times}{}\n",
             style(at).dim(),
             escape(&self.method),
-            pad_str(&escape(&self.path), PATH_WIDTH, Alignment::Left, None),
-            format_ms(self.total_ms),
+            pad_str(&escape(path), PATH_WIDTH, Alignment::Left, None),
+            total,
             pad_str(&about, PATH_WIDTH, Alignment::Left, None),
-            style(format!("{generation} #{}", escape(&self.id))).dim(),
+            style(format!("{generation} {ids}")).dim(),
         );
         match (&self.traceback, &self.error) {
             (Some(raised), _) => out += &traceback::render(raised),
@@ -193,7 +195,7 @@ pub(super) mod tests {
             blocked_by: Vec::new(),
             error: None,
             traceback: None,
-            others: 0,
+            repeats: None,
         }
     }
 
@@ -227,12 +229,18 @@ pub(super) mod tests {
         slow.total_ms = 48.0;
         slow.phases = Phases { queue: 1.2, py: 45.9, convert: 0.9, ..Phases::default() };
         let mut repeated = quick.clone();
-        repeated.others = 13;
-        let lines = [quick, slow, repeated].map(|request| request.draw("14:02:11")).concat();
+        repeated.route = Some("/users/<int:id>".to_owned());
+        let newer = RequestView { id: "131".to_owned(), total_ms: 1.2, ..repeated.clone() };
+        repeated.add(newer);
+        let mut other = repeated.clone();
+        other.count_one(140, 0, 9.0, |path| path == "/users/43");
+        let repeated = [repeated, other].map(|request| request.draw("14:02:12")).concat();
+        let lines = [quick, slow].map(|request| request.draw("14:02:11")).concat() + &repeated;
         insta::assert_snapshot!(lines, @r"
  14:02:11  GET    /users/42           200    3.1 ms                      G7 #118
  14:02:11  GET    /orders             201   48.0 ms  queue 1 · py 46 · convert 1  G7 #118
- 14:02:11  GET    /users/42           200    3.1 ms                      (×14)  G7 #118
+ 14:02:12  GET    /users/42           200   ≤3.1 ms                      (×2)  G7 #118–#131
+ 14:02:12  GET    /users/<int:id>     200   ≤9.0 ms                      (×3)  G7 #118–#140
 ");
     }
 

@@ -16,10 +16,12 @@ use crate::cli::render::layout::counted;
 use crate::cli::render::reload::warnings;
 use crate::cli::render::traceback;
 
-/// The maximum number of routes in the banner; `l` and `snaxum routes` list more.
+/// The maximum number of routes in the banner without keys; `l` and `snaxum routes` list all.
 const MAX_LISTED: usize = 30;
 /// The minimum columns for all keys.
 const WIDE: u16 = 80;
+/// The columns before a URL.
+const LABEL: usize = 14;
 
 /// Renders the banner, with the keys if the terminal has a `width`.
 pub(crate) fn banner(
@@ -42,8 +44,7 @@ pub(crate) fn banner(
         took.as_millis()
     );
     out += &format!("  {arrow}  App      {}\n", style(app).cyan());
-    let note = style("(token, this run only)").dim();
-    out += &format!("  {arrow}  Console  {}   {note}\n", link(&console, width.is_some()));
+    out += &console_line(&console, width);
     if let Some(url) = dev.mcp_url(address) {
         let note = style("(the token is in .snaxum/dev.json)").dim();
         out += &format!("  {arrow}  MCP      {}   {note}\n", style(url).cyan());
@@ -58,14 +59,20 @@ pub(crate) fn banner(
         "processes" => counted(config.pool_workers, "worker"),
         cluster => escape(cluster),
     };
+    // A list of routes would push the URL of the console off the screen.
+    let key = if width.is_some() {
+        format!(" ({} lists them)", style("l").bold())
+    } else {
+        String::new()
+    };
     out += &format!(
-        "  {}  {} · {} · pool {pool} · watching {}\n\n",
+        "  {}  {}{key} · {} · pool {pool} · watching {}\n\n",
         serving_status(&serving),
         counted(serving.routes.len(), "route"),
         counted(serving.last_reload.report.module_count, "module"),
         escape(&relative(&config.python_dir))
     );
-    if (1..=MAX_LISTED).contains(&serving.routes.len()) {
+    if width.is_none() && (1..=MAX_LISTED).contains(&serving.routes.len()) {
         out += &routes(&serving.routes);
         out.push('\n');
     }
@@ -78,6 +85,20 @@ pub(crate) fn banner(
         out += &format!("{}\n", legend(width));
     }
     out
+}
+
+/// Renders the URL of the console. In a narrow terminal it has a line of its own, which can be copied whole.
+fn console_line(url: &str, width: Option<u16>) -> String {
+    let arrow = style("➜").green();
+    let (shown, note) = (link(url, width.is_some()), style("(token, this run only)").dim());
+    let columns = width.map_or(usize::MAX, usize::from);
+    if LABEL + url.len() > columns {
+        return format!("  {arrow}  Console  {} opens it {note}:\n{shown}\n", style("c").bold());
+    }
+    if LABEL + url.len() + 3 + console::measure_text_width(&note.to_string()) > columns {
+        return format!("  {arrow}  Console  {shown}\n");
+    }
+    format!("  {arrow}  Console  {shown}   {note}\n")
 }
 
 /// Renders a URL, as a hyperlink in terminals that support it.
@@ -142,6 +163,18 @@ mod tests {
         assert_eq!(legend(80), all);
         assert!(console::measure_text_width(&all.replace('\n', "")) <= 80);
         assert_eq!(legend(79), "  h help  q quit\n");
+    }
+
+    #[test]
+    fn the_url_of_the_console_is_never_cut_by_the_edge_of_the_screen() {
+        let url = format!("http://127.0.0.1:35811/__snaxum/?t={}", "x".repeat(43));
+        let at = |width| console_line(&url, width);
+        let in_a_pipe = format!("  ➜  Console  {url}   (token, this run only)\n");
+        assert_eq!((at(None), at(Some(200))), (in_a_pipe.clone(), in_a_pipe));
+        assert_eq!(at(Some(100)), format!("  ➜  Console  {url}\n"));
+        let narrow = format!("  ➜  Console  c opens it (token, this run only):\n{url}\n");
+        assert_eq!(at(Some(80)), narrow);
+        assert!(narrow.lines().all(|line| console::measure_text_width(line) <= 80));
     }
 
     #[test]

@@ -6,12 +6,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use snaxum::event::Event;
+use snaxum::message::{RequestRecord, ms, unix_ms};
 use snaxum::python_runtime::PythonRuntime;
 use snaxum::sync::{Arc, Condvar, Mutex, MutexGuard};
 
 use super::raw_mode;
 use super::update::{KeyAction, Update};
 use super::writer::{Writer, view_of, view_of_close};
+use crate::cli::render::RequestView;
 use crate::cli::render::color::print;
 
 /// The maximum number of waiting updates.
@@ -19,8 +21,10 @@ const MAX_WAITING: usize = 1024;
 /// The time between two writes: people read no faster, and waking the thread for each request would
 /// slow down a busy server.
 const FRAME: Duration = Duration::from_millis(50);
-/// The maximum number of requests listed per frame; further successful ones are counted.
+/// The maximum number of requests listed per frame; further successful ones are counted by their kind.
 const MAX_REQUESTS: usize = 20;
+/// The maximum number of kinds.
+const MAX_KINDS: usize = 32;
 /// The limit for the last lines of a stopping server.
 const LAST_LINES: Duration = Duration::from_millis(500);
 
@@ -38,7 +42,9 @@ struct OutputQueue {
 struct OutputState {
     waiting: Vec<Update>,
     requests: usize,
-    /// Requests that are counted and not listed.
+    /// Requests that are counted and not listed, by their kind.
+    counted: Vec<RequestView>,
+    /// Requests of further kinds.
     more: usize,
     /// Updates that did not fit into the queue.
     dropped: usize,
@@ -114,13 +120,14 @@ impl OutputQueue {
         loop {
             state = self.wait(state, writer.next_deadline());
             let updates = std::mem::take(&mut state.waiting);
+            let counted = std::mem::take(&mut state.counted);
             let more = std::mem::take(&mut state.more);
             let dropped = std::mem::take(&mut state.dropped);
             let is_ending = state.is_ending;
             state.requests = 0;
             drop(state);
 
-            print(&writer.frame(updates, more, dropped, is_ending));
+            print(&writer.frame(updates, counted, more, dropped, is_ending));
 
             state = self.lock();
             if is_ending && !state.has_updates() {
@@ -158,13 +165,14 @@ impl OutputQueue {
 
 impl OutputState {
     fn has_updates(&self) -> bool {
-        self.is_open && (!self.waiting.is_empty() || self.more > 0 || self.dropped > 0)
+        let has_counts = !self.counted.is_empty() || self.more > 0 || self.dropped > 0;
+        self.is_open && (!self.waiting.is_empty() || has_counts)
     }
 
     fn add_event(&mut self, event: &Event<'_>) {
         match event {
             Event::RequestEnd(record) if self.requests >= MAX_REQUESTS && record.status < 400 => {
-                self.more += 1;
+                self.count(record);
             }
             Event::RequestEnd(record) => {
                 self.requests += 1;
@@ -187,6 +195,17 @@ impl OutputState {
         }
     }
 
+    fn count(&mut self, record: &RequestRecord<'_>) {
+        if let Some(kind) = self.counted.iter_mut().find(|kind| is_of_kind(kind, record)) {
+            let has_path = |path: &str| record.head.path() == path;
+            kind.count_one(record.id, unix_ms(record.time), ms(record.total), has_path);
+        } else if self.counted.len() < MAX_KINDS {
+            self.counted.push(view_of(record));
+        } else {
+            self.more += 1;
+        }
+    }
+
     fn add(&mut self, update: Update) {
         if self.waiting.len() < MAX_WAITING {
             self.waiting.push(update);
@@ -194,4 +213,18 @@ impl OutputState {
             self.dropped += 1;
         }
     }
+}
+
+/// Whether a successful request can share the line of others: as `RequestView::is_similar`, from borrowed fields.
+fn is_of_kind(kind: &RequestView, record: &RequestRecord<'_>) -> bool {
+    let same_target = match (kind.route.as_deref(), record.route) {
+        (Some(one), Some(another)) => one == another,
+        (None, None) => record.head.path() == kind.path,
+        _ => false,
+    };
+    same_target
+        && (kind.status, kind.generation) == (record.status, record.generation)
+        && kind.method == record.head.method()
+        && kind.error.is_none()
+        && record.traceback.is_none()
 }

@@ -41,6 +41,10 @@ impl Writer {
         let failure = serving.last_reload.report.failures.first();
         let mut renderer = Renderer::new(shows_phases);
         renderer.set_routes(&serving.routes);
+        // The banner has them.
+        let failures = serving.last_reload.report.failures.iter();
+        let tracebacks: Vec<_> = failures.map(|failure| &failure.traceback).collect();
+        renderer.mark_printed(&Reload::from(&serving.last_reload), &tracebacks);
         Self {
             renderer,
             status_line: StatusLine::default(),
@@ -62,6 +66,7 @@ impl Writer {
     pub(super) fn frame(
         &mut self,
         updates: Vec<Update>,
+        counted: Vec<RequestView>,
         more: usize,
         dropped: usize,
         is_last: bool,
@@ -69,6 +74,9 @@ impl Writer {
         let mut out = self.renderer.due(Instant::now());
         for update in updates {
             out += &self.apply(update);
+        }
+        for requests in counted {
+            out += &self.renderer.push_request(requests, Instant::now());
         }
         out += &self.count(more, is_last);
         if dropped > 0 {
@@ -98,7 +106,7 @@ impl Writer {
         if self.renderer.is_quiet {
             String::new()
         } else {
-            format!("  … and {more} more requests\n")
+            format!("  … and {more} more requests of other routes\n")
         }
     }
 
@@ -188,7 +196,7 @@ pub(super) fn view_of(record: &RequestRecord<'_>) -> RequestView {
         blocked_by: record.blockers.iter().map(blocker_view).collect(),
         error: record.traceback.map(|raised| (&**raised).into()),
         traceback: record.traceback.cloned(),
-        others: 0,
+        repeats: None,
     }
 }
 
@@ -207,7 +215,7 @@ pub(super) fn view_of_close(record: &SocketCloseRecord<'_>) -> RequestView {
         blocked_by: Vec::new(),
         error: record.traceback.map(|raised| (&**raised).into()),
         traceback: record.traceback.cloned(),
-        others: 0,
+        repeats: None,
     }
 }
 
