@@ -3,6 +3,8 @@
 //! Decides by `Accept`. Tracebacks appear in dev mode only; a client of `snaxum serve` learns nothing
 //! of an exception except that there was one.
 
+use std::sync::Arc;
+
 use axum::http::header::{
     ACCEPT, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE,
 };
@@ -10,7 +12,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::message::ErrorResponse;
+use crate::message::{ErrorResponse, Traceback};
 use crate::telemetry::X_REQUEST_ID;
 use crate::templates;
 
@@ -24,6 +26,12 @@ const OF_CONNECTION: [HeaderName; 5] = [
 ];
 /// The content type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
+
+/// Marks a response of dev mode as the error page, with the traceback that it shows.
+#[derive(Clone, Debug)]
+pub(crate) struct ErrorPage {
+    pub(crate) traceback: Option<Arc<Traceback>>,
+}
 
 /// Converts a failure to the response that the client accepts.
 pub(crate) fn respond(
@@ -42,14 +50,14 @@ pub(crate) fn respond(
         (_, detail) => detail.to_owned(),
     };
     let (content_type, body) = if prefers_html(request) {
-        let errors = failure.extensions.get("errors");
+        let members = &failure.extensions;
         let page = templates::error(
             status.as_u16(),
             title(status),
             &detail,
             request_id,
             traceback,
-            errors,
+            members,
         );
         ("text/html; charset=utf-8", page)
     } else {
@@ -72,6 +80,11 @@ pub(crate) fn respond(
         }
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    if dev && content_type != PROBLEM_JSON {
+        let traceback = failure.traceback.as_deref().cloned().map(Arc::new);
+        response.extensions_mut().insert(ErrorPage { traceback });
+    }
+    let headers = response.headers_mut();
     if failure.traceback.is_some() {
         // The log has the traceback under this id.
         if let Ok(id) = HeaderValue::from_str(request_id) {
@@ -165,7 +178,6 @@ pub fn fuzz_accept(value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::message::Traceback;
     use http_body_util::BodyExt;
 
     fn accepting(value: &'static str) -> HeaderMap {

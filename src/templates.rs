@@ -16,17 +16,22 @@ use crate::message::Traceback;
 #[exclude = "new/*"]
 struct Templates;
 
-/// Renders the error page, with the traceback and the list of errors if there is one.
+/// Renders the error page, with the traceback, and the errors and near routes of `members`.
 pub(crate) fn error(
     status: u16,
     title: &str,
     detail: &str,
     request_id: &str,
     traceback: Option<&Traceback>,
-    errors: Option<&serde_json::Value>,
+    members: &serde_json::Map<String, serde_json::Value>,
 ) -> String {
-    let (traceback, errors) = (minijinja::value::Serde(traceback), minijinja::value::Serde(errors));
-    render("error.html", context! { status, title, detail, request_id, traceback, errors })
+    let traceback = minijinja::value::Serde(traceback);
+    let member = |name: &str| minijinja::value::Serde(members.get(name).cloned());
+    let (errors, near_routes) = (member("errors"), member("near_routes"));
+    render(
+        "error.html",
+        context! { status, title, detail, request_id, traceback, errors, near_routes },
+    )
 }
 
 /// Renders a template of `templates/`.
@@ -105,6 +110,22 @@ mod tests {
     use super::*;
     use crate::message::{Frame, Local, SourceLine};
 
+    fn none() -> serde_json::Map<String, serde_json::Value> {
+        serde_json::Map::new()
+    }
+
+    #[test]
+    fn near_routes_are_links_where_a_browser_can_open_them() {
+        let near = serde_json::json!([
+            {"methods": ["GET"], "path": "/a/<int:id>", "link": "/a/7\"><b>"},
+            {"methods": ["POST"], "path": "/b", "link": null},
+        ]);
+        let members = serde_json::Map::from_iter([("near_routes".to_owned(), near)]);
+        let page = error(404, "Not Found", "no route", "3", None, &members);
+        assert!(page.matches("<a href").count() == 1 && !page.contains("<b>"), "{page}");
+        assert!(page.contains("POST"), "{page}");
+    }
+
     fn raised(kind: &str, text: &str, column: u32, end_column: u32) -> Traceback {
         let frame = Frame {
             file: "python/app.py".into(),
@@ -123,7 +144,7 @@ mod tests {
     #[test]
     fn the_failed_expression_is_underlined_by_characters() {
         let page =
-            error(500, "Error", "", "3", Some(&raised("ValueError", "é = <x> + 1", 4, 7)), None);
+            error(500, "Error", "", "3", Some(&raised("ValueError", "é = <x> + 1", 4, 7)), &none());
         assert!(page.contains("é = <u>&lt;x&gt;</u> + 1"), "{page}");
         let lines = [(0, 1), (99, 120), (4, 2)];
         for (from, to) in lines {
@@ -137,7 +158,7 @@ mod tests {
         outer.frames.push(Frame { file: "lib/json.py".into(), ..Frame::default() });
         outer.exceptions = vec![raised("Inner", "y", 0, 1)];
         outer.cause = Some(Box::new(raised("Reason", "z", 0, 1)));
-        let page = error(500, "Error", "", "3", Some(&outer), None);
+        let page = error(500, "Error", "", "3", Some(&outer), &none());
         for shown in ["1 library frame<", "<b>Inner</b>", "<b>Reason</b>", "#3", "raised while"] {
             assert!(page.contains(shown), "{shown}: {page}");
         }
@@ -145,7 +166,7 @@ mod tests {
 
     #[test]
     fn a_character_that_reorders_text_is_shown_as_its_number() {
-        let page = error(404, "Not Found", "a\u{202e}b\u{1b}", "3", None, None);
+        let page = error(404, "Not Found", "a\u{202e}b\u{1b}", "3", None, &none());
         assert!(page.contains("a\\u{202e}b\\u{1b}"), "{page}");
     }
 }

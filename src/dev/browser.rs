@@ -14,7 +14,7 @@ mod insertion;
 pub use {csp::fuzz_csp, insertion::fuzz_html};
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 
 use serde_json::json;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, broadcast};
@@ -25,6 +25,7 @@ use crate::event::Event;
 use crate::message::LoadOutcome;
 use crate::python_runtime::PythonRuntime;
 
+use super::editor::Editor;
 use super::watch::Asset;
 
 /// Pages that may be connected at the same time.
@@ -43,6 +44,8 @@ pub(super) struct BrowserReload {
     is_injecting: bool,
     has_overlay: bool,
     has_warned_of_policy: AtomicBool,
+    /// The URL that opens a file in the editor, if it has one.
+    editor_link: OnceLock<Option<String>>,
 }
 
 /// One message to all pages.
@@ -78,7 +81,20 @@ impl BrowserReload {
             is_injecting: !no_inject,
             has_overlay: !no_overlay,
             has_warned_of_policy: AtomicBool::new(false),
+            editor_link: OnceLock::new(),
         }
+    }
+
+    /// Sets the URL that opens a file in the editor, unless one is set.
+    pub(super) fn use_editor_link(&self, link: Option<String>) {
+        self.editor_link.get_or_init(|| link);
+    }
+
+    fn editor_link(&self) -> Option<String> {
+        if let Some(link) = self.editor_link.get() {
+            return link.clone();
+        }
+        Editor::default().link(&self.runtime.upgrade()?.config().project_dir)
     }
 
     /// Sends the outcome of a reload to all pages; runs on the thread of the event, never blocks.

@@ -81,6 +81,7 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/assets/{*path}", get(page::asset))
         .route("/__snaxum/ws", get(ws::upgrade))
         .route(paths::LIVE_SCRIPT, get(page::live_script))
+        .route(paths::LIVE_ASSET, get(page::live_asset))
         .route(paths::LIVE_SOCKET, get(browser_websocket::upgrade))
         .route("/__snaxum/api/status", get(api::status))
         .route("/__snaxum/api/wait", get(api::wait))

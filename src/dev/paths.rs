@@ -4,6 +4,10 @@
 pub const PREFIX: &str = "/__snaxum/";
 /// The script that dev mode adds to the user's HTML pages.
 pub(super) const LIVE_SCRIPT: &str = "/__snaxum/live.js";
+/// The modules that show an error in a page of the app.
+pub(super) const LIVE_ASSETS: &str = "/__snaxum/live/";
+/// The same as the path of a route.
+pub(super) const LIVE_ASSET: &str = "/__snaxum/live/{*path}";
 /// The WebSocket that this script opens.
 pub(super) const LIVE_SOCKET: &str = "/__snaxum/live";
 /// The MCP endpoint.

@@ -18,8 +18,14 @@
     main { position: fixed; right: 12px; bottom: 12px; z-index: 2147483647; max-width: 22rem;
       display: grid; gap: 8px; justify-items: end; font: 13px/1.45 system-ui, sans-serif; }
     [hidden] { display: none; }
-    span, section { background: #b42318; color: #fff; box-shadow: 0 2px 12px #0006; }
-    span { border-radius: 999px; padding: 4px 12px; }
+    .pill, section { background: #b42318; color: #fff; box-shadow: 0 2px 12px #0006; }
+    .pill { border-radius: 999px; padding: 4px 12px; margin: 0; text-decoration: none; }
+    dialog { width: min(60rem, calc(100vw - 32px)); max-height: calc(100vh - 32px); overflow: auto; padding: 16px; border: 1px solid #888;
+      border-radius: 8px; background: light-dark(#fff, #191d24); color: light-dark(#1a1f27, #dfe4ec); color-scheme: light dark; font: 13px/1.45 system-ui, sans-serif; }
+    dialog::backdrop { background: #0008; }
+    dialog header { display: flex; gap: 12px; align-items: baseline; justify-content: space-between; margin-bottom: 8px; }
+    dialog h2 { font-size: 15px; margin: 0; }
+    dialog a:focus-visible, dialog button:focus-visible { outline-color: currentColor; }
     section { border-radius: 8px; padding: 12px 16px; outline-offset: 2px; }
     strong { display: block; margin-bottom: 4px; }
     p { margin: 0 0 8px; }
@@ -27,7 +33,7 @@
     a:focus-visible, button:focus-visible { outline: 2px solid #fff; outline-offset: 2px; }
   `;
 
-  const { run, g, failed, quiet } = document.currentScript.dataset;
+  const { run, g, failed, quiet, request } = document.currentScript.dataset;
   // The process and the generation that produced this document.
   const loaded = { run, g: Number(g) };
   const state = { saveFailed: false, pageFailed: failed !== undefined, isDismissed: false };
@@ -137,17 +143,52 @@
       { role: "alertdialog", "aria-labelledby": "t", "aria-describedby": "d", tabindex: "-1", hidden: "" },
       element("strong", { id: "t", text: PAGE_FAILED }),
       element("p", { id: "d", text: "This page reloads after the next successful save." }),
+      showButton("Show error"),
       element("a", { href: CONSOLE, target: "_blank", rel: "noopener", text: "Console" }),
       close,
     );
     // Screen readers announce a status only if the element existed before its text.
     const pill = element("div", { role: "status" });
-    shadow.append(element("main", {}, overlay, pill));
+    dialog = buildDialog();
+    shadow.append(element("main", {}, overlay, pill), dialog);
     document.documentElement.append(host);
     addEventListener("keydown", (event) => {
-      if (event.key === "Escape" && !overlay.hidden) dismiss();
+      if (event.key === "Escape" && !overlay.hidden && !dialog.open) dismiss();
     });
     return { overlay, pill };
+  }
+
+  let dialog = null;
+
+  function buildDialog() {
+    const close = element("button", { type: "button", text: "Close" });
+    const title = element("h2", { id: "e" });
+    const links = element("span", {}, element("a", { href: CONSOLE, target: "_blank", rel: "noopener", text: "Console" }), close);
+    const built = element("dialog", { "aria-labelledby": "e" }, element("header", {}, title, links), element("div"));
+    close.onclick = () => built.close();
+    return built;
+  }
+
+  function showButton(text, attributes = {}) {
+    const button = element("button", { type: "button", text, ...attributes });
+    button.onclick = showError;
+    return button;
+  }
+
+  // The modules that draw an error are loaded when it is first shown.
+  async function showError() {
+    const id = state.pageFailed && !state.saveFailed ? request : undefined;
+    const [header, body] = dialog.children;
+    header.querySelector("h2").textContent = id ? PAGE_FAILED : SAVE_FAILED;
+    const host = element("div");
+    body.replaceChildren(host);
+    if (!dialog.open) dialog.showModal();
+    try {
+      const { showError } = await import("/__snaxum/live/errors/overlay.js");
+      await showError(host, id);
+    } catch (error) {
+      body.replaceChildren(element("p", { role: "alert", text: error.message }));
+    }
   }
 
   function dismiss() {
@@ -167,7 +208,8 @@
     }
     overlay.hidden = !isOpen;
     const text = saveFailed ? SAVE_FAILED : pageFailed && isDismissed ? PAGE_FAILED : "";
-    if (pill.textContent !== text) pill.replaceChildren(...(text ? [element("span", { text })] : []));
+    if (pill.textContent !== text) pill.replaceChildren(...(text ? [showButton(text, { class: "pill", title: "Show the error" })] : []));
+    if (!saveFailed && !pageFailed && dialog.open) dialog.close();
   }
 
   document.addEventListener("visibilitychange", reconnectNow);

@@ -95,16 +95,70 @@ test("a page does not reload when the server stops, but when a new one starts", 
   await expect(page.locator("input")).toHaveValue("");
 });
 
-test("a page with a 500 error shows an overlay until Escape, and reloads after the fix", async ({ page, world }) => {
+test("the error page shows the traceback as the console does, and reloads after the fix", async ({ page, world }) => {
   await open(page, `${world.app}boom`);
+  const traceback = page.getByTestId("traceback");
+  await expect(traceback.locator(".py-keyword").filter({ hasText: "raise" })).toBeVisible();
+  await expect(traceback.locator(".failing mark")).toHaveText('raise ValueError("oops")');
+  await expect(traceback.locator("a.source-link")).toHaveAttribute("href", /^vscode:\/\/file.*python\/app\.py:16$/);
+  await expect(page.getByRole("alertdialog")).toHaveCount(0);
+
+  world.edit("app.py", app("two").replace('raise ValueError("oops")', 'return "well"'));
+  await expect(page.getByText("well")).toBeVisible();
+});
+
+test("the pill of a failed save opens the error, with the console's cookie only", async ({ page, world }) => {
+  await open(page, world.app);
+  world.edit("app.py", `${app("two")}def oops(:\n`);
+  const pill = page.getByRole("button", { name: "The newest save does not load" });
+  await pill.click();
+  await expect(page.getByRole("dialog").getByRole("alert")).toContainText("Open the console by the link");
+  await page.keyboard.press("Escape");
+
+  await page.goto(world.console);
+  await page.goto(world.app);
+  await pill.click();
+  const dialog = page.getByRole("dialog");
+  await expect(dialog.getByTestId("traceback")).toContainText("SyntaxError");
+  await expect(dialog.locator(".failing")).toContainText("def oops(:");
+  await expect(dialog.locator("a.source-link")).toHaveAttribute("href", /^vscode:/);
+  world.edit("app.py", app("two"));
+  await expect(page.locator("h1")).toHaveText("two");
+});
+
+test("an error page of the app shows an overlay until Escape, which opens the error", async ({ page, world }) => {
+  await page.goto(world.console);
+  const own = `from snaxum import errorhandler, Response
+
+@errorhandler(ValueError)
+def own(request, error):
+    return Response("<!doctype html><h1>sorry</h1></body></html>", status=500, headers={"content-type": "text/html"})
+`;
+  world.edit("app.py", own + app("one"));
+  world.snaxum("wait");
+  await page.goto(`${world.app}boom`);
   const overlay = page.getByRole("alertdialog");
   await expect(overlay).toBeVisible();
+  await overlay.getByRole("button", { name: "Show error" }).click();
+  await expect(page.getByRole("dialog").getByTestId("traceback")).toContainText("ValueError: oops");
+  await page.keyboard.press("Escape");
   await page.keyboard.press("Escape");
   await expect(overlay).toHaveCount(0);
   await expect(page.getByRole("status")).toHaveText("This page returned a 500 error");
 
-  world.edit("app.py", app("two").replace('raise ValueError("oops")', 'return "well"'));
+  world.edit("app.py", own + app("two").replace('raise ValueError("oops")', 'return "well"'));
   await expect(page.getByText("well")).toBeVisible();
+});
+
+test("a 404 and a 405 page link to near routes", async ({ page, world }) => {
+  await page.goto(`${world.app}bom`);
+  await expect(page.getByRole("link", { name: "/boom" })).toHaveAttribute("href", "/boom");
+  await page.goto("about:blank"); // the page would reload meanwhile
+  world.edit("app.py", app("one").replace('@route("/boom")', '@route("/boom", methods=["POST"])'));
+  world.snaxum("wait");
+  await page.goto(`${world.app}boom`);
+  await expect(page.locator("h1")).toContainText("405");
+  await expect(page.getByRole("row", { name: "POST" })).toContainText("/boom");
 });
 
 test.describe("static files", () => {

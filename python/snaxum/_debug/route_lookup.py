@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from itertools import islice
 from typing import Any
+from urllib.parse import quote
 
 from .._core.patterns import Part
 from .._core.unmatched import ImpliedOptions, MethodNotAllowed, UpgradeRequired
@@ -87,6 +88,44 @@ def near_misses(routes: Iterable[Route], path: str) -> list[str]:
         f"`{route.pattern}` {miss[1]}" for route, miss in compared if miss and 0 < miss[0] <= NEAR
     )
     return list(islice(near, MAX_NAMED))
+
+
+def near_routes(routes: Iterable[Route], path: str, method: str) -> list[dict[str, Any]]:
+    """List the routes near a path, or with the path and other methods, as plain data.
+
+    `link` is a path of the route that a browser can open, or None.
+    """
+    segments = _segments(path)
+    found = []
+    for route in islice(routes, MAX_ROUTES):
+        miss = _path_mismatch(route, segments)
+        if miss is None or miss[0] > NEAR or (not miss[0] and method in route.methods):
+            continue
+        row: dict[str, Any] = {"methods": list(route.methods), "path": route.pattern, "link": None}
+        if not {"GET", ANY_METHOD}.isdisjoint(route.methods):
+            row["link"] = _corrected(route, segments)
+        found.append((miss[0], row))
+    found.sort(key=lambda each: each[0])
+    return [row for _, row in found[:MAX_MISSES]]
+
+
+def _corrected(route: Route, segments: list[str]) -> str | None:
+    """Return the path with its difference from a route mended, encoded for a link."""
+    parts = route.parsed.parts
+    if parts[-1].takes_rest and len(segments) >= len(parts):
+        before = len(parts) - 1
+        segments = [*segments[:before], "/".join(segments[before:])]
+    corrected = []
+    padded = segments + [""] * len(parts)
+    for part, segment in zip(parts, padded):
+        if part.match is None:
+            corrected.append(_text_of(part))
+        elif part.match(segment) is not None:
+            corrected.append(segment)
+        else:
+            return None
+    path = "/" + "/".join(map(quote, corrected))
+    return None if path.startswith("//") else path
 
 
 def matching_order(table: RouteTable) -> list[str]:

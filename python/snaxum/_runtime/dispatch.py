@@ -87,7 +87,10 @@ def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match
         run(exchange, generation, route, Request(exchange, {}))
     elif isinstance(refusal, HTTPError):
         headers = list(refusal.headers)
-        exchange.fail(generation.number, None, refusal.status, refusal.detail, headers, None)
+        members = respond.extensions_of(refusal)
+        exchange.fail(
+            generation.number, None, refusal.status, refusal.detail, headers, None, members
+        )
     else:
         headers = refusal.headers.multi_items()
         exchange.respond(generation.number, None, refusal.status, headers, b"")
@@ -113,14 +116,16 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
     if type(found) is MethodNotAllowed:
         allow = ", ".join(found.allow)
         detail = f"{path} does not allow {method}; use {allow}"
-        return HTTPError(405, detail, {"allow": allow})
+        members = _near_routes(generation, path, method) if respond.is_observed else {}
+        return HTTPError(405, detail, {"allow": allow}, members=members)
     if type(found) is ImpliedOptions:
         return Response(headers={"allow": ", ".join(found.allow)})
     if type(found) is UpgradeRequired:
         detail = f"{path} is a WebSocket; connect with `ws:` or `wss:`"
         return HTTPError(426, detail, {"upgrade": "websocket", "sec-websocket-version": "13"})
-    detail = f"no route for {path}"
+    detail, members = f"no route for {path}", {}
     if respond.is_observed:
+        members = _near_routes(generation, path, method)
         from .._debug.route_lookup import near_misses
 
         if near := near_misses(generation.routes, path):
@@ -129,7 +134,15 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
             detail += "; " + missing
         if unloaded := _find_unloaded(method, path):
             detail += "; " + unloaded
-    return HTTPError(404, detail)
+    return HTTPError(404, detail, members=members)
+
+
+def _near_routes(generation: Generation, path: str, method: str) -> dict[str, Any]:
+    """Return the member of a problem document that has the routes near a request."""
+    from .._debug.route_lookup import near_routes
+
+    near = near_routes(generation.routes, path, method)
+    return {"near_routes": near} if near else {}
 
 
 def dispatch_before_body(

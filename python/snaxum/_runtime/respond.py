@@ -156,7 +156,7 @@ def _failure(
     elif is_a(error, HTTPError):
         error = cast(HTTPError, error)
         detail = error.detail.encode("utf-8", "replace").decode()
-        return error.status, detail, list(error.headers), None, _extensions(error)
+        return error.status, detail, list(error.headers), None, extensions_of(error)
     elif is_a(error, MissingField):
         return 400, str(error).encode("utf-8", "replace").decode(), [], None, None
     with_locals = running().with_locals and not is_private(route.handler)
@@ -165,7 +165,7 @@ def _failure(
     return 500, "", [], to_json(failure), None
 
 
-def _extensions(error: HTTPError) -> bytes | None:
+def extensions_of(error: HTTPError) -> bytes | None:
     """Return further members of the problem document, as JSON for Rust."""
     members = error.extensions()
     if not members:

@@ -19,8 +19,10 @@ use super::BrowserReload;
 use super::csp::{self, CspError};
 use super::injected_body::InjectedBody;
 use super::insertion::InsertionFinder;
-use crate::dev::paths::LIVE_SCRIPT;
+use crate::dev::paths::{LIVE_ASSETS, LIVE_SCRIPT};
 use crate::dev::token;
+use crate::problem::ErrorPage;
+use crate::telemetry::X_REQUEST_ID;
 
 const SEC_FETCH_DEST: HeaderName = HeaderName::from_static("sec-fetch-dest");
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
@@ -80,7 +82,10 @@ impl BrowserReload {
         let has_place = after.is_some() || finder.finish(&mut whole);
         // A program that gets a fragment does not show it as a page.
         let is_shown = finder.is_document() || request.is_browser;
-        let tag = if has_place && is_shown { self.admitted_tag(&mut head) } else { None };
+        let mut tag = if has_place && is_shown { self.admitted_tag(&mut head) } else { None };
+        if let (Some(tag), Some(page)) = (&mut tag, head.extensions.get::<ErrorPage>()) {
+            tag.push_str(&self.error_tags(page));
+        }
         let Some(tag) = tag else { return Response::from_parts(head, Body::from(page)) };
         whole.extend_from_slice(tag.as_bytes());
         whole.extend(after.unwrap_or_default());
@@ -125,8 +130,13 @@ impl BrowserReload {
             "<script src=\"{LIVE_SCRIPT}\" data-run=\"{}\" data-g=\"{generation}\"",
             self.run
         );
-        if head.status == StatusCode::INTERNAL_SERVER_ERROR && self.has_overlay {
+        // The error page itself shows the error.
+        let is_of_app = head.extensions.get::<ErrorPage>().is_none();
+        if head.status == StatusCode::INTERNAL_SERVER_ERROR && self.has_overlay && is_of_app {
             tag += " data-failed";
+            if let Some(id) = head.headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()) {
+                tag += &format!(" data-request=\"{}\"", id.replace(['"', '&', '<'], ""));
+            }
         }
         if !self.has_overlay {
             tag += " data-quiet";
@@ -135,6 +145,19 @@ impl BrowserReload {
             tag += &format!(" nonce=\"{nonce}\"");
         }
         tag + "></script>"
+    }
+
+    /// Makes the tags that show the traceback of the error page as the console does.
+    fn error_tags(&self, page: &ErrorPage) -> String {
+        let Some(traceback) = &page.traceback else { return String::new() };
+        let editor = self.editor_link();
+        let data = serde_json::json!({ "traceback": traceback, "editor": editor }).to_string();
+        // Inside an element, `<` could end it.
+        let data = data.replace('<', "\\u003c");
+        format!(
+            "<script type=\"application/json\" id=\"snaxum-error\">{data}</script>\
+             <script type=\"module\" src=\"{LIVE_ASSETS}errors/error-page.js\"></script>"
+        )
     }
 
     fn warn_of_policy(&self, error: &CspError) {

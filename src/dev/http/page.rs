@@ -56,6 +56,18 @@ pub(super) async fn live_script() -> Response {
     asset(Path(LIVE_SCRIPT.to_owned())).await
 }
 
+/// The folders and files of the console that pages of the app may load: they show an error.
+const LIVE: [&str; 5] =
+    ["components/", "errors/", "vendor/preact-htm.js", "page/colors.css", "page/page.css"];
+
+/// Serves a module that shows an error in a page of the app.
+pub(super) async fn live_asset(path: Path<String>) -> Response {
+    if LIVE.iter().any(|start| path.starts_with(start)) {
+        return asset(path).await;
+    }
+    not_found().await
+}
+
 pub(super) async fn asset(Path(path): Path<String>) -> Response {
     // A name in the embedded list, never a path on disk.
     let file =

@@ -1,6 +1,7 @@
 //! Admission to the console: token or cookie, and for a request that changes state, JSON and a header.
 //!
-//! Pages of the app, which have no token, are admitted only to their script and their socket.
+//! Pages of the app, which have no token, are admitted only to their script, the modules that show an
+//! error, and their socket.
 
 use axum::extract::Request;
 use axum::http::header::{CONTENT_TYPE, ORIGIN};
@@ -48,13 +49,15 @@ pub(super) fn admit(
     }
 }
 
-/// Reports whether a page of the app requests its script, or its socket, which requires an Origin.
+/// Reports whether a page of the app requests its script, the modules that show an error, or its socket,
+/// which requires an Origin.
 fn is_from_app_page(request: &Request) -> Result<bool, Rejection> {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return Ok(false);
     }
     match request.uri().path() {
         paths::LIVE_SCRIPT => Ok(true),
+        path if path.starts_with(paths::LIVE_ASSETS) => Ok(true),
         paths::LIVE_SOCKET if request.headers().contains_key(ORIGIN) => Ok(true),
         paths::LIVE_SOCKET => Err(Rejection::Origin),
         _ => Ok(false),
