@@ -259,6 +259,19 @@ pub struct SocketCloseRecord<'a> {
 /// client receives it.
 pub const CLIENT_CLOSED_REQUEST: u16 = 499;
 
+/// The record, or the code, that has written a line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LineOrigin<'a> {
+    /// The level of the record of `logging`, in lower case.
+    pub level: Option<&'a str>,
+    /// The name of its logger.
+    pub logger: Option<&'a str>,
+    /// The file of the user's code, relative to the project.
+    pub file: Option<&'a str>,
+    /// The line in it.
+    pub file_line: Option<u32>,
+}
+
 /// A line that code has printed or logged, borrowed by observers.
 #[derive(Clone, Copy, Debug)]
 pub struct LogRecord<'a> {
@@ -272,4 +285,6 @@ pub struct LogRecord<'a> {
     pub stream: &'static str,
     /// Without the line break; truncated, with secrets redacted.
     pub line: &'a str,
+    /// The record of `logging`, and the place in the user's code.
+    pub origin: LineOrigin<'a>,
 }

@@ -83,8 +83,9 @@ def start(options: str, host: HostApi) -> bytes:
     if settings["dev"] and not settings["load_only"]:
         from ._debug import output
 
-        output.install(host.print, is_raw=settings["raw_output"])
-    log_records.install(host, as_json=settings["json_log"])
+        output.install(host.print, is_raw=settings["raw_output"], finds_origin=True)
+    is_dev = settings["dev"] and not settings["load_only"]
+    log_records.install(host, as_json=settings["json_log"], is_dev=is_dev)
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))
     registration.install(hosts.host)

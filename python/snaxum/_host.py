@@ -86,8 +86,18 @@ class HostApi(Protocol):
     def flush_wakes(self) -> None:
         """Send the delayed responses."""
 
-    def print(self, request: int | None, stream: str, line: str, loads: bool) -> None:
-        """Report a line on `stdout` or `stderr`; `loads`: a loading module printed it."""
+    def print(
+        self,
+        request: int | None,
+        stream: str,
+        line: str,
+        loads: bool,
+        origin: tuple[str | None, str | None, str | None, int | None] = ...,
+    ) -> None:
+        """Report a line on `stdout` or `stderr`; `loads`: a loading module printed it.
+
+        `origin`: the level and the logger of a record, and file and line of the user's code.
+        """
 
     def worker_event(self, event: bytes) -> None:
         """Report a change of a pool worker, as JSON."""

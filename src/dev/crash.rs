@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::crash_record::{CrashState, signal_name};
 use crate::event::Event;
 use crate::message::{
-    Frame, Head, LogRecord, Phases, RequestRecord, SourceLine, Traceback, unix_ms,
+    Frame, Head, LineOrigin, LogRecord, Phases, RequestRecord, SourceLine, Traceback, unix_ms,
 };
 use crate::python_runtime::PythonRuntime;
 
@@ -104,8 +104,14 @@ impl Dev {
             first = first.or(id);
         }
         let line = crash.headline();
-        let record =
-            LogRecord { time, request: first, reload: None, stream: "stderr", line: &line };
+        let record = LogRecord {
+            time,
+            request: first,
+            reload: None,
+            stream: "stderr",
+            line: &line,
+            origin: LineOrigin::default(),
+        };
         recorder.on_event(&Event::Log(record));
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::time::SystemTime;
 
-use crate::message::LogRecord;
+use crate::message::{LineOrigin, LogRecord};
 
 /// The maximum number of stored lines.
 const MAX_LINES: usize = 500;
@@ -23,18 +23,32 @@ struct EarlyLine {
     reload: Option<u64>,
     stream: &'static str,
     line: String,
+    level: Option<String>,
+    logger: Option<String>,
+    file: Option<String>,
+    file_line: Option<u32>,
 }
 
 impl EarlyLog {
     pub(super) fn record(&mut self, record: &LogRecord<'_>) {
-        let LogRecord { time, request, reload, stream, line } = *record;
+        let LogRecord { time, request, reload, stream, line, origin } = *record;
         if self.lines.len() == MAX_LINES
             && let Some(oldest) = self.lines.pop_front()
         {
             let before = self.dropped.as_ref().map_or(0, |(count, _)| *count);
             self.dropped = Some((before + 1, oldest));
         }
-        self.lines.push_back(EarlyLine { time, request, reload, stream, line: line.to_owned() });
+        self.lines.push_back(EarlyLine {
+            time,
+            request,
+            reload,
+            stream,
+            line: line.to_owned(),
+            level: origin.level.map(str::to_owned),
+            logger: origin.logger.map(str::to_owned),
+            file: origin.file.map(str::to_owned),
+            file_line: origin.file_line,
+        });
     }
 
     /// Passes the stored lines to `listener`, oldest first, after the number of dropped lines.
@@ -51,8 +65,14 @@ impl EarlyLog {
 
 impl EarlyLine {
     fn as_record(&self) -> LogRecord<'_> {
-        let Self { time, request, reload, stream, ref line } = *self;
-        LogRecord { time, request, reload, stream, line }
+        let Self { time, request, reload, stream, ref line, file_line, .. } = *self;
+        let origin = LineOrigin {
+            level: self.level.as_deref(),
+            logger: self.logger.as_deref(),
+            file: self.file.as_deref(),
+            file_line,
+        };
+        LogRecord { time, request, reload, stream, line, origin }
     }
 }
 
@@ -65,7 +85,15 @@ mod tests {
 
     fn print(bus: &EventBus, line: &str) {
         let time = SystemTime::UNIX_EPOCH;
-        bus.print(LogRecord { time, request: None, reload: Some(1), stream: "stdout", line });
+        let origin = LineOrigin::default();
+        bus.print(LogRecord {
+            time,
+            request: None,
+            reload: Some(1),
+            stream: "stdout",
+            line,
+            origin,
+        });
     }
 
     fn listen(bus: &EventBus) -> Arc<Mutex<Vec<String>>> {

@@ -17,7 +17,7 @@ use crate::docs_page;
 use crate::error::Error;
 use crate::event::{Event, EventBus};
 use crate::framework;
-use crate::message::{LogRecord, WorkerEvent};
+use crate::message::{LineOrigin, LogRecord, WorkerEvent};
 
 use super::ended_requests::EndedRequests;
 use super::in_process_connection::{self, Connect, HostAndPort, InProcessConnection};
@@ -163,11 +163,26 @@ impl HostApi {
 
     /// Reports a line on `stdout` or `stderr` to observers; `loads`: a module that is loading wrote
     /// it.
-    fn print(&self, request: Option<u64>, stream: &str, line: &str, loads: bool) {
+    #[pyo3(signature = (request, stream, line, loads, origin=(None, None, None, None)))]
+    fn print(
+        &self,
+        request: Option<u64>,
+        stream: &str,
+        line: &str,
+        loads: bool,
+        origin: (Option<String>, Option<String>, Option<String>, Option<u32>),
+    ) {
+        let (level, logger, file, file_line) = &origin;
+        let origin = LineOrigin {
+            level: level.as_deref(),
+            logger: logger.as_deref(),
+            file: file.as_deref(),
+            file_line: *file_line,
+        };
         let reload = loads.then(|| self.0.loads.load(Ordering::Acquire) + 1);
         let stream = if stream == "stderr" { "stderr" } else { "stdout" };
         let time = SystemTime::now();
-        self.0.events.print(LogRecord { time, request, reload, stream, line });
+        self.0.events.print(LogRecord { time, request, reload, stream, line, origin });
     }
 
     /// Reports an event of a pool process to observers; `event` is JSON.

@@ -35,6 +35,7 @@ spec_files! {
     forms,
     hands,
     hostile,
+    logs,
     now,
     pages,
     preview,

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import io
+import logging
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from snaxum._core.current_record import current
 from snaxum._debug.output import MAX_KEY_LINES, MAX_LINE, _Stream
 from snaxum._debug.redact import MASK, SLACK
+from snaxum._reload import user_paths
 from snaxum._runtime.generations import Generation
 from snaxum._runtime.leases import pin_thread, unpin_thread
 
@@ -133,3 +137,25 @@ def test_it_is_a_text_stream_as_libraries_expect_it(printed: Printed) -> None:
     stream.buffer.write(b"bytes\n")
     with pytest.raises(TypeError, match="must be str"):
         stream.write(b"")  # type: ignore[arg-type]
+
+
+def test_a_line_has_the_record_or_the_place_that_wrote_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lines: list[tuple[object, ...]] = []
+    stream = _Stream(io.BytesIO(), "stdout", lambda *line: lines.append(line[2:3] + line[4:]))
+    stream.finds_origin = True
+    roots = user_paths.roots()
+    user_paths.configure([str(tmp_path)], str(tmp_path))
+    try:
+        code = compile("\nprint('printed', file=stream)\n", str(tmp_path / "app.py"), "exec")
+        exec(code, {"stream": stream})
+        args = ("app", logging.WARNING, str(tmp_path / "app.py"), 7, "logged", (), None)
+        monkeypatch.setattr(current, "record", logging.LogRecord(*args))
+        stream.write("logged\n")
+    finally:
+        user_paths.configure(roots, str(tmp_path))
+    assert lines == [
+        ("printed", (None, None, "app.py", 2)),
+        ("logged", ("warning", "app", "app.py", 7)),
+    ]

@@ -13,7 +13,9 @@ import threading
 from collections.abc import Callable
 from typing import IO
 
+from .._core.current_record import current
 from .._core.late_regex import late
+from .._reload.user_paths import display_path, is_user_file
 from .._runtime import generations, leases, streams
 from .redact import MASK, SLACK, begins_key, end_of_key, mask_beginning
 from .source_mask import mask_printed_line
@@ -22,6 +24,8 @@ from .source_mask import mask_printed_line
 MAX_LINE = 4096
 # The most characters of an unfinished line in memory: enough to mask and then to truncate it.
 _BUFFERED = SLACK * MAX_LINE + 1
+# The most frames in which the code that prints is searched.
+MAX_FRAMES = 16
 # The most lines of a private key.
 MAX_KEY_LINES = 200
 
@@ -32,19 +36,23 @@ _UNSAFE = late(_CONTROL)
 _PART = late(rf"(?P<colour>\x1b\[[0-9;:]*m)|(?P<end>\r?\n)|{_CONTROL}")
 _NO_COLOUR = "\x1b[0m"
 
-# Receives the request, the name of the stream, the line, and whether a loading module printed it.
-OnLine = Callable[[int | None, str, str, bool], None]
+# The level and the logger of a record, and the file and the line of the user's code.
+Origin = tuple["str | None", "str | None", "str | None", "int | None"]
+# Receives the request, the name of the stream, the line, and whether a loading module printed it;
+# then its origin, if the stream finds it.
+OnLine = Callable[..., None]
 
 # The installed streams: user code may replace `sys.stdout`.
 _installed: list[_Stream] = []
 
 
-def install(on_line: OnLine, *, is_raw: bool) -> None:
+def install(on_line: OnLine, *, is_raw: bool, finds_origin: bool = False) -> None:
     """Send each line to `on_line` from now on, unless it goes to a stream of another program."""
     for name in ("stdout", "stderr"):
         current = getattr(sys, name)
         if isinstance(current, io.TextIOWrapper):
             stream = _Stream(current.buffer, name, on_line, is_raw=is_raw)
+            stream.finds_origin = finds_origin
             streams.replace(name, stream)
             _installed.append(stream)
 
@@ -71,6 +79,9 @@ class _Unfinished(threading.local):
 
 class _Stream(io.TextIOWrapper):
     """A text stream that also sends its lines."""
+
+    # Whether it sends where each line comes from.
+    finds_origin = False
 
     def __init__(
         self, buffer: IO[bytes], name: str, on_line: OnLine, *, is_raw: bool = False
@@ -129,7 +140,9 @@ class _Stream(io.TextIOWrapper):
             text += f"… ({left + more} characters more)"
         # Rust has no lone surrogates.
         text = text.encode("utf-8", "replace").decode()
-        self._on_line(leases.request_id(), self._name, text, generations.is_loading())
+        is_loading = generations.is_loading()
+        origin = (_origin(),) if self.finds_origin else ()
+        self._on_line(leases.request_id(), self._name, text, is_loading, *origin)
 
     def _masked(self, text: str) -> str:
         """Mask a line; all of it, if it belongs to a private key."""
@@ -141,3 +154,20 @@ class _Stream(io.TextIOWrapper):
         if begins_key(text):
             line.key_lines, line.key_request = MAX_KEY_LINES, request
         return mask_printed_line(text)
+
+
+def _origin() -> Origin:
+    """Find what writes a line: a record of `logging`, or code of the user."""
+    record = current.record
+    if record is not None:
+        is_own = is_user_file(record.pathname)
+        place = (display_path(record.pathname), record.lineno) if is_own else (None, None)
+        return (record.levelname.lower(), record.name, *place)
+    frame = sys._getframe(2)
+    for _ in range(MAX_FRAMES):
+        if frame.f_back is None:
+            break
+        frame = frame.f_back
+        if is_user_file(frame.f_code.co_filename):
+            return (None, None, display_path(frame.f_code.co_filename), frame.f_lineno)
+    return (None, None, None, None)

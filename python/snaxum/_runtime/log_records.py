@@ -1,7 +1,8 @@
 """The records of `logging` of this process: each has its request, and they may be lines of JSON.
 
-Owns the attributes `request_id` and `trace_id` of records, and the handler of `--log-format json`.
-Never changes a handler of the user.
+Owns the attributes `request_id` and `trace_id` of records, the handler of `--log-format json`, and
+the one of dev mode, which shows records from INFO on where the user has none. Never changes a
+handler of the user.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import logging
 import sys
 from typing import Any, TextIO
 
+from .._core.current_record import current
 from .._host import HostApi
 from ..logs import NO_REQUEST, JsonFormatter
 from . import leases
@@ -19,8 +21,11 @@ from .runtime import running
 _OWN_HANDLERS = ("filename", "handlers")
 
 
-def install(host: HostApi, *, as_json: bool) -> None:
-    """Add its request to each record; `as_json`: write all records as JSON to stderr."""
+def install(host: HostApi, *, as_json: bool, is_dev: bool = False) -> None:
+    """Add its request to each record; `as_json`: write all records as JSON to stderr.
+
+    `is_dev`: write them from INFO on, and note which of them a line belongs to.
+    """
     handle = logging.Logger.handle
 
     # Not by a factory of records: `extra` must not have a name that a new record has.
@@ -31,11 +36,20 @@ def install(host: HostApi, *, as_json: bool) -> None:
             request_id, trace_id = _identity(host)
             fields.setdefault("request_id", request_id)
             fields.setdefault("trace_id", trace_id)
-        handle(self, record)
+        if not is_dev:
+            handle(self, record)
+            return
+        before, current.record = current.record, record
+        try:
+            handle(self, record)
+        finally:
+            current.record = before
 
     logging.Logger.handle = handle_with_request  # type: ignore[method-assign]
     if as_json:
         _write_json()
+    elif is_dev:
+        _write_text()
 
 
 def _identity(host: HostApi) -> tuple[str, str]:
@@ -59,6 +73,41 @@ class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # 3.10 h
     @property
     def stream(self) -> TextIO:
         return sys.stderr
+
+
+class _DevHandler(_StderrHandler):
+    """Writes the records that no handler of the user gets."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
+
+    def filter(self, record: logging.LogRecord) -> Any:
+        logger: logging.Logger | None = logging.getLogger(record.name)
+        while logger is not None:
+            if any(handler is not self for handler in logger.handlers):
+                return False
+            logger = logger.parent if logger.propagate else None
+        return super().filter(record)
+
+    def format(self, record: logging.LogRecord) -> str:
+        if record.name == "snaxum":  # a notice of the server
+            return logging.Formatter().format(record)
+        return super().format(record)
+
+
+def _write_text() -> None:
+    """Write the records of loggers without a handler, from INFO on until the user sets a level."""
+    root, handler, configure = logging.getLogger(), _DevHandler(), logging.basicConfig
+    root.addHandler(handler)
+    root.setLevel(logging.INFO)
+
+    def basic_config(**kwargs: Any) -> None:
+        """Configure the root as if there were no handler yet."""
+        root.removeHandler(handler)
+        configure(**kwargs)
+
+    logging.basicConfig = basic_config
 
 
 def _write_json() -> None:

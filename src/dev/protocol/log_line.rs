@@ -17,4 +17,16 @@ pub struct LogLine {
     pub stream: &'static str,
     /// The line without its end; secrets are masked, and a long line is truncated.
     pub line: String,
+    /// The level of the record of `logging` in lower case; missing for a printed line.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub level: Option<String>,
+    /// The name of its logger.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub logger: Option<String>,
+    /// The file of your code that printed or logged it, relative to the project.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in that file.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file_line: Option<u32>,
 }

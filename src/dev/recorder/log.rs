@@ -20,6 +20,10 @@ impl RecorderState {
             reload: record.reload,
             stream: record.stream,
             line: record.line.to_owned(),
+            level: record.origin.level.map(str::to_owned),
+            logger: record.origin.logger.map(str::to_owned),
+            file: record.origin.file.map(str::to_owned),
+            file_line: record.origin.file_line,
         };
         self.log_bytes += line.line.len();
         self.logs.push_back((seq, Arc::new(line)));

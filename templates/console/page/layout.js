@@ -22,6 +22,7 @@ import { LiveRegion, useAnnouncement } from "./live-region.js";
 import { useNotifications } from "./notifications.js";
 import { Now } from "../now/now.js";
 import { SaveBar } from "../now/save-bar.js";
+import { Logs } from "../logs/logs.js";
 import { Notice } from "./actions.js";
 import { Palette } from "./palette.js";
 import { ReloadControls } from "../reloads/reload-controls.js";
@@ -58,6 +59,7 @@ const TABS = [
   { name: "errors", title: "Errors", content: Errors, count: (state) => openErrors(state.errors).length },
   { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
   { name: "workers", title: "Workers", content: Workers },
+  { name: "logs", title: "Logs", content: Logs },
 ];
 
 /** @param {{ state: State, connection: Connection, traffic: Measured }} props */

@@ -7,7 +7,7 @@ import { html, useEffect, useRef } from "../vendor/preact-htm.js";
 import { offeredActions, perform } from "./actions.js";
 
 const HELP = [
-  ["1 – 6", "go to a tab"],
+  ["1 – 7", "go to a tab"],
   ["/", "filter the list; Esc clears the filter"],
   ["Ctrl+K", "find a command, a route or a request"],
   ["j k", "the next and the previous row; they open it while one is open"],

@@ -3,7 +3,7 @@
 // Pure functions over plain data: never touches the page, the network or the clock.
 // Every list has a bound, so the memory of a console that stays open for days is bounded.
 
-/** @import { Message, Metrics, Pin, Reload, RouteInfo, ServerStatus, Traceback, TrackedError, WebSocketMessage } from "snaxum-events" */
+/** @import { LogLine, Message, Metrics, Pin, Reload, RouteInfo, ServerStatus, Traceback, TrackedError, WebSocketMessage } from "snaxum-events" */
 /** @import { ListedRequest } from "../types.js" */
 
 // More than the server stores: this page collects the requests that it has received.
@@ -11,6 +11,7 @@ const MAX_REQUESTS = 10_000;
 const MAX_RELOADS = 100;
 const MAX_MESSAGES = 2000;
 const MAX_ERRORS = 200;
+const MAX_LINES = 5000;
 
 /**
  * Lists are newest first, as the server sends them.
@@ -25,6 +26,7 @@ const MAX_ERRORS = 200;
  *   reloads: Reload[],
  *   messages: WebSocketMessage[],
  *   errors: TrackedError[],
+ *   logs: LogLine[],
  *   pins: Pin[],
  *   pinResults: Record<string, { passing: number, failing: number }>,
  *   lastFailure: Traceback | null,
@@ -52,6 +54,7 @@ export const initialState = {
   // Messages of WebSockets that this page has received.
   messages: [],
   errors: [],
+  logs: [],
   // In the order in which they were pinned.
   pins: [],
   // Results of replaying the pinned requests, by generation. Contains only results that this page received.
@@ -89,6 +92,7 @@ const reducers = {
       reloads: message.reloads.slice(0, MAX_RELOADS),
       messages: state.awaitsSnapshot ? [] : state.messages,
       errors: message.errors,
+      logs: state.awaitsSnapshot ? message.logs : mergeLines(message.logs, state.logs),
       pins: message.pins ?? [],
       pinResults: state.awaitsSnapshot ? {} : state.pinResults,
       lastFailure: message.last_failure ?? null,
@@ -107,6 +111,8 @@ const reducers = {
   "websocket.close": (state, { close }) => ({
     requests: state.requests.map((request) => (request.id === close.request ? { ...request, close, error: close.error ?? request.error } : request)),
   }),
+
+  log: (state, { log }) => ({ logs: [log, ...state.logs.slice(0, MAX_LINES - 1)] }),
 
   // The newest first, as in the snapshot.
   "error.state": (state, { error }) => {
@@ -139,6 +145,15 @@ const reducers = {
 function mergeRequests(received, stored) {
   const ids = new Set(received.map(({ id }) => id));
   return [...received, ...stored.filter(({ id }) => !ids.has(id))].slice(0, MAX_REQUESTS);
+}
+
+/**
+ * @param {LogLine[]} received
+ * @param {LogLine[]} stored
+ */
+function mergeLines(received, stored) {
+  const oldest = received.at(-1)?.time_ms ?? Infinity;
+  return [...received, ...stored.filter(({ time_ms }) => time_ms < oldest)].slice(0, MAX_LINES);
 }
 
 /**
@@ -176,7 +191,7 @@ function reloadEnded(state, { reload, status }) {
 }
 
 // After a reconnect the server may repeat events of these types, which must be applied once.
-const APPLIED_ONCE = new Set(["request.end", "websocket.message", "websocket.close", "reload.start", "reload.ok", "reload.fail", "routes"]);
+const APPLIED_ONCE = new Set(["request.end", "log", "websocket.message", "websocket.close", "reload.start", "reload.ok", "reload.fail", "routes"]);
 
 /**
  * Returns the state after `message`; the same object if the message changes nothing.
