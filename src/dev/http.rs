@@ -22,6 +22,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::middleware;
 use axum::routing::{any, get, post};
+use tower_http::compression::CompressionLayer;
 
 use crate::error::Error;
 use crate::python_runtime::PythonRuntime;
@@ -78,7 +79,7 @@ fn routes() -> Router<Dev> {
     Router::new()
         .route("/__snaxum", any(not_found))
         .route("/__snaxum/", get(page::page))
-        .route("/__snaxum/assets/{*path}", get(page::asset))
+        .route("/__snaxum/assets/{*path}", get(page::asset).layer(CompressionLayer::new().no_br()))
         .route("/__snaxum/ws", get(ws::upgrade))
         .route(paths::LIVE_SCRIPT, get(page::live_script))
         .route(paths::LIVE_ASSET, get(page::live_asset))
