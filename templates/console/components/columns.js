@@ -155,7 +155,7 @@ export function ColumnHeads({ columns }) {
     return html`
       <th key=${name} scope="col" class=${`c-${name}${isNumber ? " number" : ""}`} aria-sort=${direction} style=${{ width: width ? `${width}rem` : "" }}>
         <button type="button" class="head" title=${about} onKeyDown=${onKeyDown}
-          onClick=${() => key && sortBy(nextSort(name, Boolean(isNumber), sort))}>${title}${direction && html` <span aria-hidden="true">${sort.isDescending ? "▾" : "▴"}</span>`}</button>
+          onClick=${() => key && sortBy(nextSort(name, Boolean(isNumber), sort))}>${head ? head() : title}${direction && html` <span aria-hidden="true">${sort.isDescending ? "▾" : "▴"}</span>`}</button>
         <span class="resizer" aria-hidden="true" onPointerDown=${(/** @type {PointerEvent & { currentTarget: HTMLElement }} */ event) => drag(event, (width) => resize(name, width))}
           onDblClick=${() => resize(name, null)}></span>
       </th>
