@@ -121,6 +121,9 @@ pub enum Error {
         env!("CARGO_PKG_VERSION")
     )]
     OtherVersion,
+    /// The parent of a production server cannot continue what the program before it has left.
+    #[error("cannot take the server over from another program: {0}")]
+    TakeOver(String),
     /// The access log cannot be opened.
     #[error("cannot write the access log `{}`: {source}; choose a file that you can write to with `--access-log`, or `-` for stdout", path.display())]
     AccessLog {

@@ -46,7 +46,7 @@ pub mod project;
 pub mod project_templates;
 pub mod python_runtime;
 pub mod server;
-mod shared_mapping;
+pub mod shared_mapping;
 pub mod state_dir;
 pub(crate) mod static_files;
 pub mod sync;

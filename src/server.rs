@@ -69,6 +69,7 @@ pub use listener::{ListenAddress, Listener};
 pub use stop_signals::{StopSignal, StopSignals};
 pub use tls::Tls;
 pub use turns::{CountedRequest, LoadTable, Passage, Turns};
+pub use unix_socket::SocketFile;
 
 /// How long a stopping server waits for open requests and streams.
 pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
@@ -113,7 +114,28 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
     stop: CancellationToken,
     drain: Duration,
 ) -> usize {
-    let Listener { socket, entry, file } = listener.into();
+    serve_all(listener.into(), respond, limits, (stop.clone(), stop), drain).await
+}
+
+/// Does the same, but each connection ends by itself after `stop`, also one that has just been opened.
+pub async fn serve_to_the_end<F: Future<Output = Response> + Send + 'static>(
+    listener: impl Into<Listener>,
+    respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    limits: ConnectionLimits,
+    stop: CancellationToken,
+    drain: Duration,
+) -> usize {
+    serve_all(listener.into(), respond, limits, (stop, CancellationToken::new()), drain).await
+}
+
+/// Accepts until the first token is cancelled; the second one stops the connections.
+async fn serve_all<F: Future<Output = Response> + Send + 'static>(
+    Listener { socket, entry, file }: Listener,
+    respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
+    limits: ConnectionLimits,
+    (stop, stop_connections): (CancellationToken, CancellationToken),
+    drain: Duration,
+) -> usize {
     let connections = TaskTracker::new();
     // Until the connections have ended, too.
     let _listening = Listening::new(&socket);
@@ -156,7 +178,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                         protocol,
                         respond,
                         limits,
-                        stop.clone(),
+                        stop_connections.clone(),
                         (mobility, refusals),
                     );
                     connections.spawn(async move {
@@ -171,7 +193,7 @@ pub async fn serve_with<F: Future<Output = Response> + Send + 'static>(
                 (Either::Right(Either::Left(stream)), ConnectionAddresses::default())
             }
         };
-        let (entry, stop) = (entry.clone(), stop.clone());
+        let (entry, stop) = (entry.clone(), stop_connections.clone());
         connections.spawn(async move {
             let start = (entry, addresses, has_begun);
             serve_entering(socket, start, respond, counts, limits, stop).await;

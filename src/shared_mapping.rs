@@ -1,4 +1,4 @@
-//! A value in a file without a name that several processes map.
+//! A file without a name that several processes share, such as by a value that they map.
 //!
 //! Never removes a mapping: it lasts as long as the process.
 
@@ -11,7 +11,7 @@ use std::os::fd::AsRawFd;
 /// # Errors
 ///
 /// There are too many open files; elsewhere, also if no directory for temporary files is writable.
-pub(crate) fn create() -> io::Result<File> {
+pub fn create() -> io::Result<File> {
     #[cfg(target_os = "linux")]
     {
         use rustix::fs::{MemfdFlags, memfd_create};

@@ -37,18 +37,19 @@ fn announce((executable, version, prefix): Host) {
 
 /// Runs the command line, and ends the process with its exit code.
 ///
-/// `program` starts this program again: the interpreter's file, its options, `-m snaxum`. `handover`
-/// is what this process takes over from the one before it. Call it in the main thread.
+/// `program` starts this program again: the interpreter's file, its options, `-m snaxum`. `files` are the
+/// interpreter's and this module's. `handover` is what this process takes over from the one before it. Call it in the main thread.
 #[pyfunction]
 fn run(
     py: Python<'_>,
     host: Host,
     program: Vec<OsString>,
+    files: Vec<PathBuf>,
     arguments: Vec<OsString>,
     handover: Option<OsString>,
 ) -> PyResult<()> {
     announce(host);
-    let invocation = Invocation { program, arguments, handover };
+    let invocation = Invocation { program, files, arguments, handover };
     if cli::has_one_thread(&invocation) {
         py.detach(|| run_and_exit(invocation));
         return Ok(());

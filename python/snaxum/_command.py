@@ -31,12 +31,13 @@ def run() -> None:
         from . import _snaxum
     except ImportError as error:
         sys.exit(_explain(error))
+    files = [sys.executable, _snaxum.__file__]
     program = [sys.executable, *_options(sys.orig_argv, len(sys.argv) - 1), *_starter()]
     arguments = sys.argv[1:]
     _prepare()
     # User code must not find it. Removed here, as Rust may not do it beside threads of Python.
     handover = os.environ.pop(_HANDOVER, None)
-    _snaxum.run(host, program, arguments, handover)
+    _snaxum.run(host, program, files, arguments, handover)
 
 
 def describe_host() -> tuple[str, str, str]:

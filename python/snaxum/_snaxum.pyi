@@ -10,5 +10,11 @@ class HostedProject:
 def load(host: Host, directory: str | os.PathLike[str]) -> HostedProject:
     """Load a project for the tests or the server of this process. Raises RuntimeError."""
 
-def run(host: Host, program: list[str], arguments: list[str], handover: str | None) -> None:
+def run(
+    host: Host,
+    program: list[str],
+    files: list[str],
+    arguments: list[str],
+    handover: str | None,
+) -> None:
     """Run the command line in this process, and end it with its exit code."""

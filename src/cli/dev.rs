@@ -114,6 +114,7 @@ fn serve_project(
         let server = serve::start(config, Some(listener), signals).await?;
         let metrics =
             metrics.map(|metrics| metrics.serve(Arc::clone(&server.runtime), &project.root));
+        let metrics = metrics.transpose().map_err(Error::io("cannot serve the metrics"))?;
         if let Some(metrics) = &metrics {
             print_setup(&format!("metrics on {}/metrics", metrics.url));
         }

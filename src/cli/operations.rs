@@ -5,23 +5,28 @@
 
 use std::io::{self, Write};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 use std::time::Duration;
 
 use snaxum::config::{LogFormat, SnaxumConfig};
 use snaxum::error::Error;
-use snaxum::server;
+use snaxum::server::{self, ConnectionLimits};
 use snaxum::state_dir::StateDir;
 use snaxum::telemetry::{MetricsSource, metrics_router, reopen_logs};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
+use tower::ServiceExt;
 
 use super::json_lines;
 use super::render::color;
 
 /// The file in which `snaxum top` finds the address.
 pub(crate) const METRICS_FILE: &str = "metrics.json";
+/// How long a response of the metrics address may take once the server stops.
+const METRICS_DRAIN: Duration = Duration::from_secs(3);
 
 /// Opens the logs again with each SIGUSR1, which ends no process from now on.
 pub(crate) fn reopen_logs_on_signal() -> Result<(), Error> {
@@ -54,7 +59,7 @@ pub(crate) fn warn(format: LogFormat, text: &str) {
 
 /// The address of the metrics, bound before anything loads.
 pub(crate) struct MetricsAddress {
-    listener: TcpListener,
+    listener: std::net::TcpListener,
     address: SocketAddr,
 }
 
@@ -64,22 +69,38 @@ impl MetricsAddress {
         let Some(address) = config.metrics else { return Ok(None) };
         let failed = |source| Error::MetricsAddress { address, source };
         let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let address = listener.local_addr().map_err(failed)?;
-        Ok(Some(Self { listener, address }))
+        let opened = listener.into_std().and_then(|listener| Self::from_listener(listener.into()));
+        opened.map(Some).map_err(failed)
     }
 
-    /// Serves the metrics of `source` until the result is dropped.
-    pub(crate) fn serve(self, source: impl MetricsSource, project: &Path) -> MetricsServer {
-        let stop = CancellationToken::new();
-        let router = metrics_router(source);
-        tokio::spawn(server::serve(self.listener, router, stop.clone(), Duration::ZERO));
+    /// Takes the socket of an address that is bound.
+    pub(crate) fn from_listener(listener: OwnedFd) -> io::Result<Self> {
+        let listener = std::net::TcpListener::from(listener);
+        let address = listener.local_addr()?;
+        Ok(Self { listener, address })
+    }
+
+    /// Serves the metrics of `source` until the result is dropped. Needs the async runtime.
+    pub(crate) fn serve(
+        self,
+        source: impl MetricsSource,
+        project: &Path,
+    ) -> io::Result<MetricsServer> {
         let url = base_url(self.address);
         let file = MetricsFile::write(project, &url);
         if let Err(error) = &file {
             // The directory may be read-only, as in a container.
             tracing::debug!("cannot write `.snaxum/{METRICS_FILE}`: {error}");
         }
-        MetricsServer { url, stop, _file: file.ok() }
+        let mut server = MetricsServer {
+            url,
+            stop: CancellationToken::new(),
+            serving: None,
+            listener: self.listener,
+            _file: file.ok(),
+        };
+        server.resume(source)?;
+        Ok(server)
     }
 }
 
@@ -88,7 +109,40 @@ pub(crate) struct MetricsServer {
     /// `http://127.0.0.1:9464`
     pub(crate) url: String,
     stop: CancellationToken,
+    serving: Option<JoinHandle<usize>>,
+    listener: std::net::TcpListener,
     _file: Option<MetricsFile>,
+}
+
+impl MetricsServer {
+    /// Finishes the requests under way, and accepts no more connections: they wait.
+    pub(crate) async fn pause(&mut self) {
+        self.stop.cancel();
+        if let Some(serving) = self.serving.take() {
+            let _ = tokio::time::timeout(METRICS_DRAIN, serving).await;
+        }
+    }
+
+    /// Serves again.
+    pub(crate) fn resume(&mut self, source: impl MetricsSource) -> io::Result<()> {
+        let listener = TcpListener::from_std(self.listener.try_clone()?)?;
+        self.stop = CancellationToken::new();
+        let router = metrics_router(source);
+        let respond = move |request, _| {
+            let response = router.clone().oneshot(request);
+            async { response.await.unwrap_or_else(|never| match never {}) }
+        };
+        let (limits, stop) = (ConnectionLimits::default(), self.stop.clone());
+        let serving = server::serve_to_the_end(listener, respond, limits, stop, METRICS_DRAIN);
+        self.serving = Some(tokio::spawn(serving));
+        Ok(())
+    }
+}
+
+impl AsRawFd for MetricsServer {
+    fn as_raw_fd(&self) -> RawFd {
+        self.listener.as_raw_fd()
+    }
 }
 
 impl Drop for MetricsServer {

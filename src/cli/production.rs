@@ -2,6 +2,7 @@
 //!
 //! The started process is the parent of the processes that serve, which are the same program again.
 
+mod age;
 mod child;
 pub(crate) mod commands;
 mod deploy;
@@ -9,25 +10,41 @@ mod fork_socket;
 mod link;
 mod measurements;
 mod parent;
+mod parent_state;
 mod preloader;
 mod preloaders;
 mod process;
+mod program;
 mod protocol;
+mod reports;
 mod resident_memory;
 mod seats;
+mod signal_mask;
+mod start;
+mod succession;
+mod upgrade;
 
 use std::process::ExitCode;
 
 use snaxum::error::Error;
 
+use super::invocation;
 use super::options::ProjectArgs;
 use child::ReadOptions;
-use protocol::Parameters;
+use protocol::{Parameters, Succession};
 
 /// Serves until a signal.
 pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
+    let handover = invocation::handover();
+    match handover.and_then(|text| serde_json::from_str(text).ok()) {
+        Some(Succession::Trial { state, outcome }) => {
+            return succession::run_trial(args, state, outcome);
+        }
+        Some(Succession::Continue { state }) => return start::run(args, Some(state)),
+        None => {}
+    }
     match child::parameters()? {
-        None => parent::run(args),
+        None => start::run(args, None),
         Some(Parameters::Serve(inherited)) => {
             let given = child::take_over(inherited)?;
             child::run(given, || ReadOptions::read(args)).map(ExitCode::from)

@@ -23,6 +23,14 @@ impl LentThread {
         LENT.set((thread, sender)).is_ok().then_some(Self(receiver))
     }
 
+    /// Runs `work` in the thread that this process has lent, if there is one, and waits for its end. Call it
+    /// before the runtime starts, which occupies the thread.
+    pub fn run_first(work: impl FnOnce() + Send + 'static) {
+        if let Ok((_, ended)) = run(work) {
+            let _ = ended.recv(); // an error: it has ended
+        }
+    }
+
     /// Runs what the runtime needs run here, until the process ends. The thread must not be attached
     /// to the interpreter.
     pub fn work(&self) -> ! {

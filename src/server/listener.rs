@@ -216,6 +216,18 @@ impl Listener {
         self
     }
 
+    /// The file of a Unix socket that this process has made, for the next program of the process.
+    pub fn file(&self) -> Option<&SocketFile> {
+        self.file.as_ref()
+    }
+
+    /// Removes this file with the listener, if this process has made it.
+    #[must_use]
+    pub fn with_file(mut self, file: Option<SocketFile>) -> Self {
+        self.file = file;
+        self
+    }
+
     /// The certificate and the key, to load them again.
     pub fn tls(&self) -> Option<&Tls> {
         self.entry.tls.as_ref()

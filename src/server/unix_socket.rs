@@ -12,13 +12,14 @@ use std::path::{Path, PathBuf};
 use rustix::io::{Errno, ioctl_fionbio};
 use rustix::net::{AddressFamily, SocketAddrUnix, SocketType, connect, listen, socket};
 use rustix::process::geteuid;
+use serde::{Deserialize, Serialize};
 
 /// The longest path of a socket; the shortest limit of the systems.
 const MAX_PATH: usize = 103;
 
-/// The file, until it is dropped by the process that has made it.
-#[derive(Debug)]
-pub(super) struct SocketFile {
+/// The file of a Unix socket, until it is dropped by the process that has made it.
+#[derive(Debug, Serialize, Deserialize)]
+pub struct SocketFile {
     path: PathBuf,
     identity: FileIdentity,
     process: u32,

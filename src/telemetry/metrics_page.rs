@@ -5,8 +5,9 @@
 
 use axum::Router;
 use axum::extract::{Request, State};
-use axum::http::StatusCode;
-use axum::http::header::CONTENT_TYPE;
+use axum::http::header::{CONNECTION, CONTENT_TYPE};
+use axum::http::{HeaderValue, StatusCode};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Json, Response};
 use axum::routing::get;
 
@@ -23,13 +24,20 @@ pub trait MetricsSource: Clone + Send + Sync + 'static {
     fn readiness(&self) -> impl Future<Output = Readiness> + Send;
 }
 
-/// Makes the pages.
+/// Makes the pages. Each response ends its connection: between two requests the socket may pass to another
+/// program, and a client would meet a closed connection.
 pub fn metrics_router<S: MetricsSource>(source: S) -> Router {
     Router::new()
         .route("/metrics", get(text::<S>))
         .route("/metrics.json", get(json::<S>))
         .fallback(other::<S>)
         .with_state(source)
+        .layer(map_response(ending_connection))
+}
+
+async fn ending_connection(mut response: Response) -> Response {
+    response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    response
 }
 
 async fn text<S: MetricsSource>(State(source): State<S>) -> Response {

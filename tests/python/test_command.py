@@ -21,7 +21,8 @@ def started(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     def run(*arguments: Any) -> None:
         calls.append((*arguments, "SNAXUM_TAKE_OVER" in os.environ))
 
-    monkeypatch.setattr(snaxum, "_snaxum", SimpleNamespace(run=run), raising=False)
+    module = SimpleNamespace(run=run, __file__="/a.so")
+    monkeypatch.setattr(snaxum, "_snaxum", module, raising=False)
     monkeypatch.setattr(_command, "_prepare", lambda: None)
     monkeypatch.setattr(sys, "orig_argv", ["python", "-m", "snaxum", "dev"])
     monkeypatch.setattr(sys, "argv", ["snaxum", "dev"])
@@ -35,7 +36,8 @@ def test_what_a_process_takes_over_is_passed_on_and_not_in_its_environment(
     _command.run()
     host = (sys.executable, sys.version.split()[0], sys.prefix)
     program = [sys.executable, *_command._starter()]
-    assert started == [(host, program, ["dev"], "with tokens", False)]
+    files = [sys.executable, "/a.so"]
+    assert started == [(host, program, files, ["dev"], "with tokens", False)]
 
 
 def test_an_interpreter_whose_path_is_not_utf_8_is_an_error_in_one_line(

@@ -28,7 +28,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::link::{self, Orders};
 use super::measurements::ProcessMeter;
-use super::protocol::{PROTOCOL, Parameters, ParametersOfAnyVersion, ProcessParameters, Report};
+use super::protocol::{Parameters, ParametersOfAnyVersion, ProcessParameters, Report, protocol};
 use crate::cli::operations::{reopen_logs_on_signal, warn};
 use crate::cli::options::ProjectArgs;
 use crate::cli::render::color;
@@ -70,7 +70,7 @@ pub(super) fn parameters() -> Result<Option<Parameters>, Error> {
     let Some(handover) = invocation::handover() else { return Ok(None) };
     let unknown = |_| Error::OtherVersion;
     let any: ParametersOfAnyVersion = serde_json::from_str(handover).map_err(unknown)?;
-    if any.protocol != PROTOCOL {
+    if any.protocol != protocol() {
         let (text, code) = (error_text(&Error::OtherVersion), Error::OtherVersion.exit_code());
         // SAFETY: the variable names descriptors that were opened for this process only.
         let control = UnixStream::from(unsafe { descriptors::take(any.control) });

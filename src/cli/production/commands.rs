@@ -5,14 +5,20 @@
 
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::os::unix::net::UnixListener as StdListener;
 use std::path::Path;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use snaxum::error::Error;
 use snaxum::state_dir::StateDir;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
+use tokio_util::task::TaskTracker;
+
+use crate::cli::descriptors;
 
 /// The socket.
 pub(crate) const SOCKET: &str = "serve.sock";
@@ -20,6 +26,8 @@ pub(crate) const SOCKET: &str = "serve.sock";
 const LOCK: &str = "serve.lock";
 /// The most bytes of a command.
 const MAX_COMMAND: u64 = 4096;
+/// How long a client may take to send a command, or to receive the response.
+const CLIENT_TIME: Duration = Duration::from_secs(5);
 
 /// A command, as a client sends it.
 #[derive(Debug, Serialize, Deserialize)]
@@ -40,21 +48,34 @@ pub(crate) struct Outcome {
     pub(crate) text: String,
 }
 
-/// A reload that a client of the socket has asked for, and where it awaits the outcome.
-pub(super) struct ReloadRequest(pub(super) oneshot::Sender<Outcome>);
+/// A client of the socket that has asked for a reload, and awaits its outcome.
+pub(super) struct ReloadClient {
+    socket: UnixStream,
+    tasks: TaskTracker,
+}
 
 /// The open socket. Dropping it removes it.
 pub(super) struct CommandSocket {
     state: StateDir,
     /// Locked until it is dropped.
-    _lock: File,
+    lock: File,
+    listener: StdListener,
+    /// The clients that send a command or receive a response.
+    tasks: TaskTracker,
+}
+
+/// A [`CommandSocket`] on its way to the next program of this process, which inherits the descriptors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LeftCommands {
+    lock: RawFd,
+    listener: RawFd,
 }
 
 impl CommandSocket {
     /// Opens the socket of the project; `None` if its directory cannot be written to.
     pub(super) fn open(
         project: &Path,
-        commands: mpsc::Sender<ReloadRequest>,
+        commands: mpsc::Sender<ReloadClient>,
     ) -> Result<Option<Self>, Error> {
         let state = match StateDir::create(project) {
             Ok(state) => state,
@@ -80,16 +101,82 @@ impl CommandSocket {
             lock.rewind()?;
             writeln!(lock, "{}", std::process::id())
         };
-        let listener = write(&mut lock).and_then(|()| {
-            let listener = state.bind_socket(SOCKET)?;
-            listener.set_nonblocking(true)?;
-            UnixListener::from_std(listener)
-        });
-        match listener {
-            Ok(listener) => drop(tokio::spawn(receive(listener, commands))),
-            Err(error) => return Ok(unavailable(&error)),
-        }
-        Ok(Some(Self { state, _lock: lock }))
+        let listener = write(&mut lock).and_then(|()| state.bind_socket(SOCKET));
+        let opened = listener.and_then(|listener| Self::receive(state, lock, listener, commands));
+        Ok(opened.map_or_else(|error| unavailable(&error), Some))
+    }
+
+    /// Takes it over from the program before; `None` if the directory is gone.
+    ///
+    /// # Safety
+    ///
+    /// The descriptors are open, and nothing else in this process owns them.
+    pub(super) unsafe fn take_over(
+        left: LeftCommands,
+        project: &Path,
+        commands: mpsc::Sender<ReloadClient>,
+    ) -> Option<Self> {
+        // SAFETY: the caller has checked it.
+        let take = |descriptor| unsafe { descriptors::take(descriptor) };
+        let (lock, listener) = (take(left.lock).into(), take(left.listener).into());
+        let state = StateDir::create(project);
+        let opened = state.and_then(|state| Self::receive(state, lock, listener, commands));
+        opened.map_or_else(|error| unavailable(&error), Some)
+    }
+
+    fn receive(
+        state: StateDir,
+        lock: File,
+        listener: StdListener,
+        commands: mpsc::Sender<ReloadClient>,
+    ) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        let tasks = TaskTracker::new();
+        let accepting = UnixListener::from_std(listener.try_clone()?)?;
+        tokio::spawn(receive(accepting, commands, tasks.clone()));
+        Ok(Self { state, lock, listener, tasks })
+    }
+
+    /// Whether a client sends a command or receives a response.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.tasks.is_empty()
+    }
+
+    /// Leaves it to the next program of this process.
+    pub(super) fn leave(&self) -> LeftCommands {
+        LeftCommands { lock: self.lock.as_raw_fd(), listener: self.listener.as_raw_fd() }
+    }
+
+    /// Continues with a client of the program before. Needs the async runtime.
+    ///
+    /// # Errors
+    ///
+    /// The descriptor is not a socket.
+    pub(super) fn client(&self, descriptor: OwnedFd) -> io::Result<ReloadClient> {
+        let socket = UnixStream::from_std(descriptor.into())?;
+        Ok(ReloadClient { socket, tasks: self.tasks.clone() })
+    }
+}
+
+impl LeftCommands {
+    /// The descriptors.
+    pub(super) fn descriptors(&self) -> [RawFd; 2] {
+        [self.lock, self.listener]
+    }
+}
+
+impl ReloadClient {
+    /// Sends the outcome.
+    pub(super) fn respond(mut self, outcome: &Outcome) {
+        let text = serde_json::to_string(outcome).expect("plain data");
+        let sending = async move { self.socket.write_all(text.as_bytes()).await };
+        self.tasks.spawn(tokio::time::timeout(CLIENT_TIME, sending));
+    }
+}
+
+impl AsRawFd for ReloadClient {
+    fn as_raw_fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
     }
 }
 
@@ -104,30 +191,29 @@ fn unavailable(error: &io::Error) -> Option<CommandSocket> {
     None
 }
 
-async fn receive(listener: UnixListener, commands: mpsc::Sender<ReloadRequest>) {
+async fn receive(listener: UnixListener, commands: mpsc::Sender<ReloadClient>, tasks: TaskTracker) {
     loop {
         match listener.accept().await {
-            Ok((client, _)) => drop(tokio::spawn(respond(client, commands.clone()))),
-            Err(_) => tokio::time::sleep(std::time::Duration::from_millis(50)).await,
+            Ok((client, _)) => {
+                let client = ReloadClient { socket: client, tasks: tasks.clone() };
+                tasks.spawn(tokio::time::timeout(CLIENT_TIME, pass_on(client, commands.clone())));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
         }
     }
 }
 
-/// Passes one command on, and its response back.
-async fn respond(mut client: UnixStream, commands: mpsc::Sender<ReloadRequest>) -> Option<()> {
+/// Reads the command of a client, and passes it on.
+async fn pass_on(mut client: ReloadClient, commands: mpsc::Sender<ReloadClient>) -> Option<()> {
     let user = rustix::process::geteuid().as_raw();
-    let is_own = client.peer_cred().is_ok_and(|peer| peer.uid() == user || peer.uid() == 0);
+    let is_own = client.socket.peer_cred().is_ok_and(|peer| peer.uid() == user || peer.uid() == 0);
     if !is_own {
         return None;
     }
     let mut line = String::new();
-    BufReader::new((&mut client).take(MAX_COMMAND)).read_line(&mut line).await.ok()?;
-    let response = match serde_json::from_str(&line).ok()? {
-        ServerCommand::Reload => {
-            let (reply, outcome) = oneshot::channel();
-            commands.send(ReloadRequest(reply)).await.ok()?;
-            serde_json::to_string(&outcome.await.ok()?).ok()?
-        }
-    };
-    client.write_all(response.as_bytes()).await.ok()
+    let mut reader = BufReader::new((&mut client.socket).take(MAX_COMMAND));
+    reader.read_line(&mut line).await.ok()?;
+    match serde_json::from_str(&line).ok()? {
+        ServerCommand::Reload => commands.send(client).await.ok(),
+    }
 }

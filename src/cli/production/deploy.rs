@@ -5,9 +5,7 @@
 
 use std::time::Duration;
 
-use tokio::sync::oneshot;
-
-use super::commands::Outcome;
+use super::commands::{Outcome, ReloadClient};
 use super::parent::{Deploy, Parent};
 use super::process::{Role, ServingProcess, Stage};
 use super::protocol::Order;
@@ -17,8 +15,8 @@ const LEAVE_TIME: Duration = Duration::from_secs(2);
 
 impl Parent {
     /// Reloads the code: now, or after the reload that is under way, whose code may be older.
-    pub(super) fn request_deploy(&mut self, reply: Option<oneshot::Sender<Outcome>>) {
-        self.next_deploy.get_or_insert_default().replies.extend(reply);
+    pub(super) fn request_deploy(&mut self, client: Option<ReloadClient>) {
+        self.next_deploy.get_or_insert_default().clients.extend(client);
         if self.stops > 0 {
             self.reject_deploys("the server stops");
         }
@@ -27,10 +25,11 @@ impl Parent {
 
     /// Starts the reload that waits, if there is one.
     pub(super) fn start_next_deploy(&mut self) {
-        if self.stops > 0 || !self.is_started || self.deploy.is_some() {
+        let must_wait = self.stops > 0 || !self.is_started || self.deploy.is_some();
+        if must_wait || self.next_deploy.is_none() || self.begins_upgrade() {
             return;
         }
-        let Some(deploy) = self.next_deploy.take() else { return };
+        let deploy = self.next_deploy.take().unwrap_or_default();
         let preloader = self.start_preloader(self.generation + 1);
         self.deploy = Some(Deploy { preloader, ..deploy });
         if preloader.is_none() {
@@ -134,17 +133,28 @@ impl Parent {
     /// Rejects the reloads that are under way or wait.
     pub(super) fn reject_deploys(&mut self, why: &str) {
         self.end_live_deploy();
-        let (is_live, generation, text) = (false, self.generation, why.to_owned());
-        let outcome = Outcome { is_live, generation, text };
-        for deploy in [self.deploy.take(), self.next_deploy.take()].into_iter().flatten() {
-            deploy.respond(&outcome);
+        if let Some(deploy) = self.deploy.take() {
+            deploy.respond(&self.rejection(why));
         }
+        self.reject_next_deploy(why);
+    }
+
+    /// Rejects the reload that waits.
+    pub(super) fn reject_next_deploy(&mut self, why: &str) {
+        if let Some(deploy) = self.next_deploy.take() {
+            deploy.respond(&self.rejection(why));
+        }
+    }
+
+    fn rejection(&self, why: &str) -> Outcome {
+        Outcome { is_live: false, generation: self.generation, text: why.to_owned() }
     }
 
     fn end_deploy(&mut self, outcome: &Outcome) {
         if let Some(deploy) = self.deploy.take() {
             deploy.respond(outcome);
         }
+        self.continue_upgrade(outcome.is_live);
         self.replace_worn();
         self.start_next_deploy();
     }
@@ -152,9 +162,7 @@ impl Parent {
 
 impl Deploy {
     fn respond(self, outcome: &Outcome) {
-        for reply in self.replies {
-            let _ = reply.send(outcome.clone()); // an error: the client has left
-        }
+        self.clients.into_iter().for_each(|client| client.respond(outcome));
     }
 }
 

@@ -5,6 +5,7 @@
 //! end, so that counters do not go back when it is replaced.
 
 use std::io;
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::net::UnixStream;
 use std::time::Duration;
 
@@ -12,14 +13,18 @@ use serde::{Deserialize, Serialize};
 use snaxum::python_runtime::PythonRuntime;
 use snaxum::sync::{Arc, Mutex, OnceLock};
 use snaxum::telemetry::{MetricsSource, Readiness, Snapshot};
-use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::unix::OwnedWriteHalf;
 use tokio::sync::watch;
+
+use crate::cli::descriptors;
 
 /// How often each process is asked.
 const INTERVAL: Duration = Duration::from_secs(1);
 /// How long a client waits for processes that do not respond; their last values count then.
 const TIMEOUT: Duration = Duration::from_secs(2);
+/// The bytes of a response that are read at once.
+const READ_BYTES: usize = 16 * 1024;
 /// How long the last line of a process may take.
 const LAST_LINE: Duration = Duration::from_secs(1);
 
@@ -46,11 +51,52 @@ pub(super) struct ProcessMetrics {
 
 #[derive(Default)]
 struct SumState {
-    /// By the ids of the processes.
-    live: Vec<(u64, Measured)>,
+    live: Vec<MeasuredProcess>,
     /// The counters of processes that have ended.
     past: Snapshot,
     is_stopping: bool,
+}
+
+/// A process that is asked.
+struct MeasuredProcess {
+    id: u64,
+    /// Its last response.
+    measured: Measured,
+    socket: UnixStream,
+    /// The start of a response whose end has not arrived.
+    rest: Vec<u8>,
+}
+
+/// The sum on its way to the next program of this process, which inherits the descriptors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LeftMetrics {
+    live: Vec<(u64, Measured, RawFd, Vec<u8>)>,
+    past: Snapshot,
+    round: u64,
+}
+
+impl LeftMetrics {
+    /// The descriptors.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        self.live.iter().map(|(_, _, socket, _)| *socket)
+    }
+
+    /// Takes the sum over from the program before. Needs the async runtime.
+    ///
+    /// # Safety
+    ///
+    /// The descriptors are open, and nothing else in this process owns them.
+    pub(super) unsafe fn take_over(self) -> io::Result<ProcessMetrics> {
+        let metrics = ProcessMetrics::new();
+        metrics.state.lock().past = self.past;
+        metrics.rounds.send_replace(self.round);
+        for (id, measured, socket, rest) in self.live {
+            // SAFETY: the caller has checked it.
+            let socket = UnixStream::from(unsafe { descriptors::take(socket) });
+            metrics.ask_from_now_on(MeasuredProcess { id, measured, socket, rest })?;
+        }
+        Ok(metrics)
+    }
 }
 
 impl ProcessMetrics {
@@ -63,10 +109,17 @@ impl ProcessMetrics {
     /// async runtime.
     pub(super) fn add(&self, id: u64) -> io::Result<UnixStream> {
         let (socket, of_process) = UnixStream::pair()?;
-        socket.set_nonblocking(true)?;
-        let socket = tokio::net::UnixStream::from_std(socket)?;
-        self.state.lock().live.push((id, Measured::default()));
-        let (receiver, mut sender) = socket.into_split();
+        let (measured, rest) = (Measured::default(), Vec::new());
+        self.ask_from_now_on(MeasuredProcess { id, measured, socket, rest })?;
+        Ok(of_process)
+    }
+
+    fn ask_from_now_on(&self, process: MeasuredProcess) -> io::Result<()> {
+        process.socket.set_nonblocking(true)?;
+        let socket = tokio::net::UnixStream::from_std(process.socket.try_clone()?)?;
+        let (mut receiver, mut sender) = socket.into_split();
+        let id = process.id;
+        self.state.lock().live.push(process);
         let mut rounds = self.rounds.subscribe();
         let asking = tokio::spawn(async move {
             loop {
@@ -79,16 +132,28 @@ impl ProcessMetrics {
         });
         let metrics = self.clone();
         tokio::spawn(async move {
-            let mut lines = BufReader::new(receiver).lines();
-            while let Ok(Some(line)) = lines.next_line().await {
-                if let Ok(measured) = serde_json::from_str(&line) {
-                    metrics.update(id, Some(measured));
-                }
+            let mut bytes = vec![0; READ_BYTES];
+            while let Ok(count @ 1..) = receiver.read(&mut bytes).await {
+                metrics.receive(id, &bytes[..count]);
             }
             asking.abort();
-            metrics.update(id, None);
+            metrics.remove(id);
         });
-        Ok(of_process)
+        Ok(())
+    }
+
+    /// Leaves the sum to the next program of this process.
+    pub(super) fn leave(&self) -> LeftMetrics {
+        let state = self.state.lock();
+        let leave = |process: &MeasuredProcess| {
+            let MeasuredProcess { id, measured, socket, rest } = process;
+            (*id, measured.clone(), socket.as_raw_fd(), rest.clone())
+        };
+        LeftMetrics {
+            live: state.live.iter().map(leave).collect(),
+            past: state.past.clone(),
+            round: *self.rounds.borrow(),
+        }
     }
 
     /// The server begins to stop.
@@ -96,13 +161,23 @@ impl ProcessMetrics {
         self.state.lock().is_stopping = true;
     }
 
-    fn update(&self, id: u64, measured: Option<Measured>) {
-        let SumState { live, past, .. } = &mut *self.state.lock();
-        if let Some(index) = live.iter().position(|(each, _)| *each == id) {
-            match measured {
-                Some(measured) => live[index].1 = measured,
-                None => past.merge(&live.remove(index).1.snapshot.into_past()),
+    fn receive(&self, id: u64, bytes: &[u8]) {
+        let live = &mut self.state.lock().live;
+        let Some(process) = live.iter_mut().find(|process| process.id == id) else { return };
+        process.rest.extend_from_slice(bytes);
+        while let Some(end) = process.rest.iter().position(|byte| *byte == b'\n') {
+            let line: Vec<u8> = process.rest.drain(..=end).collect();
+            if let Ok(measured) = serde_json::from_slice(&line) {
+                process.measured = measured;
             }
+        }
+        self.responses.send_replace(());
+    }
+
+    fn remove(&self, id: u64) {
+        let SumState { live, past, .. } = &mut *self.state.lock();
+        if let Some(index) = live.iter().position(|process| process.id == id) {
+            past.merge(&live.remove(index).measured.snapshot.into_past());
         }
         self.responses.send_replace(());
     }
@@ -115,7 +190,7 @@ impl ProcessMetrics {
             *last += 1;
             round = *last;
         });
-        let is_behind = || self.state.lock().live.iter().any(|(_, it)| it.round < round);
+        let is_behind = || self.state.lock().live.iter().any(|it| it.measured.round < round);
         let waiting = async { while is_behind() && responses.changed().await.is_ok() {} };
         let _ = tokio::time::timeout(TIMEOUT, waiting).await;
     }
@@ -126,8 +201,8 @@ impl MetricsSource for ProcessMetrics {
         self.ask().await;
         let state = self.state.lock();
         let mut sum = Snapshot::default();
-        for (_, measured) in &state.live {
-            sum.merge(&measured.snapshot);
+        for process in &state.live {
+            sum.merge(&process.measured.snapshot);
         }
         sum.merge(&state.past);
         sum
@@ -141,7 +216,7 @@ impl MetricsSource for ProcessMetrics {
             return Readiness { reasons: vec!["the server is stopping".to_owned()] };
         }
         let mut reasons = Vec::new();
-        for found in state.live.iter().filter_map(|(_, measured)| measured.reasons.as_ref()) {
+        for found in state.live.iter().filter_map(|process| process.measured.reasons.as_ref()) {
             if found.is_empty() {
                 return Readiness::default();
             }

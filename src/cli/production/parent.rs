@@ -5,59 +5,29 @@
 //! them: clients wait in its queue, and none is refused.
 
 use std::collections::VecDeque;
+use std::fs::File;
 use std::future;
 use std::io;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
 use snaxum::config::SnaxumConfig;
-use snaxum::error::Error;
-use snaxum::server::{self, Listener, LoadTable, Passage, StopSignal, StopSignals, Turns};
+use snaxum::server::{self, LoadTable, StopSignal, StopSignals};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::mpsc;
 use tokio::time::{Interval, MissedTickBehavior};
 
-use super::commands::{CommandSocket, Outcome, ReloadRequest};
+use super::age;
+use super::commands::{CommandSocket, ReloadClient};
 use super::measurements::ProcessMetrics;
-use super::process::{self, ProcessMessage, ProcessMessages, Role, ServingProcess, Shared, Stage};
+use super::process::{self, Role, ServingProcess, Shared, Stage};
 use super::protocol::{Order, Report};
-use crate::cli::operations::{MetricsAddress, announce};
-use crate::cli::options::ProjectArgs;
+use super::reports::{ProcessMessage, ProcessMessages};
+use crate::cli::operations::{MetricsServer, announce};
 use crate::cli::render::color::print_error;
-use crate::cli::{log, project};
 
 /// How often the processes are asked for a sign of life.
 pub(super) const TICK: Duration = Duration::from_secs(1);
-
-/// Serves until a signal.
-pub(super) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
-    let (_, builder, _) = project::read_quietly(args)?; // the first process prints the warnings
-    let config = builder.build()?;
-    log::start_as("info", config.log_format);
-    let io = |source| Error::io("cannot start the processes of the server")(source);
-    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(io)?;
-    let code = tokio.block_on(async {
-        let signals = ParentSignals::register().map_err(io)?;
-        let (command_sender, commands) = mpsc::channel(1);
-        let listener = Listener::open(&config)?;
-        let socket = CommandSocket::open(&config.project_dir, command_sender)?;
-        let (sender, messages) = mpsc::unbounded_channel();
-        let sum = config.metrics.map(|_| ProcessMetrics::new());
-        let address = MetricsAddress::bind(&config).await?;
-        let metrics = address.zip(sum.clone()).map(|(address, sum)| {
-            let metrics = address.serve(sum, &config.project_dir);
-            announce(config.log_format, &format!("metrics on {}/metrics", metrics.url));
-            metrics
-        });
-        let parent = Parent::new(config, listener, sender, sum).map_err(io)?;
-        let code = parent.run(signals, messages, commands).await.map_err(io)?;
-        drop((socket, metrics));
-        Ok(code)
-    })?;
-    log::finish();
-    // A process that it has started may have its output still open.
-    std::process::exit(code)
-}
 
 /// The signals of the parent.
 struct ParentSignals {
@@ -78,8 +48,33 @@ impl ParentSignals {
     }
 }
 
+/// The sources of events.
+pub(super) struct Inputs {
+    signals: ParentSignals,
+    messages: mpsc::UnboundedReceiver<(u64, ProcessMessage)>,
+    commands: mpsc::Receiver<ReloadClient>,
+    tick: Interval,
+}
+
+impl Inputs {
+    /// Receives signals from now on. Needs the async runtime.
+    pub(super) fn register(
+        messages: mpsc::UnboundedReceiver<(u64, ProcessMessage)>,
+        commands: mpsc::Receiver<ReloadClient>,
+    ) -> io::Result<Self> {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        Ok(Self { signals: ParentSignals::register()?, messages, commands, tick })
+    }
+
+    /// Whether nothing waits that this process has received.
+    pub(super) fn are_empty(&self) -> bool {
+        self.messages.is_empty() && self.commands.is_empty()
+    }
+}
+
 /// The place of one process that serves, and of its replacements.
-#[derive(Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub(super) struct Seat {
     /// The process that serves, or did.
     pub(super) serving: Option<u64>,
@@ -88,6 +83,10 @@ pub(super) struct Seat {
     /// The unexpected ends in a row.
     pub(super) failures: u32,
     /// When to start a process after such an end.
+    #[serde(
+        serialize_with = "age::serialize_option",
+        deserialize_with = "age::deserialize_option"
+    )]
     pub(super) restart: Option<Instant>,
 }
 
@@ -100,8 +99,23 @@ pub(super) struct Deploy {
     pub(super) candidates: Vec<u64>,
     /// The processes that they replace, once they serve.
     pub(super) replaced: Option<Vec<u64>>,
-    /// Where the outcome is awaited.
-    pub(super) replies: Vec<oneshot::Sender<Outcome>>,
+    /// They await the outcome.
+    pub(super) clients: Vec<ReloadClient>,
+}
+
+/// How far the replacement of the parent's program is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) enum Upgrade {
+    #[default]
+    None,
+    /// A trial of it runs, and a deploy waits for the outcome.
+    Trying,
+    /// It can replace the parent, and its processes are to serve first.
+    Deploying,
+    /// They do, and another trial runs.
+    Confirming,
+    /// It is to replace the parent now.
+    Ready,
 }
 
 pub(super) struct Parent {
@@ -109,7 +123,10 @@ pub(super) struct Parent {
     /// `None` once the server stops.
     pub(super) shared: Option<Shared>,
     pub(super) table: LoadTable,
-    metrics: Option<ProcessMetrics>,
+    pub(super) metrics: Option<ProcessMetrics>,
+    pub(super) metrics_server: Option<MetricsServer>,
+    /// `None` if the directory of the project cannot be written to.
+    pub(super) commands: Option<CommandSocket>,
     address: String,
     pub(super) processes: Vec<ServingProcess>,
     pub(super) seats: Vec<Seat>,
@@ -118,6 +135,7 @@ pub(super) struct Parent {
     pub(super) deploy: Option<Deploy>,
     /// The reload that begins after the one under way.
     pub(super) next_deploy: Option<Deploy>,
+    pub(super) upgrade: Upgrade,
     /// The seats whose process is to be replaced, one after the other.
     pub(super) worn: VecDeque<usize>,
     /// The generation that serves.
@@ -133,38 +151,28 @@ pub(super) struct Parent {
     /// The exit code, if it is not 0.
     pub(super) code: i32,
     /// Whether stdin was a terminal at the start.
-    had_terminal: bool,
+    pub(super) had_terminal: bool,
 }
 
 impl Parent {
-    fn new(
+    pub(super) fn new(
         config: SnaxumConfig,
-        listener: Listener,
+        shared: Shared,
         messages: ProcessMessages,
-        metrics: Option<ProcessMetrics>,
     ) -> io::Result<Self> {
-        let count = config.process_count();
-        let address = listener.address()?.to_string();
-        // Room for processes that drain.
-        let table_file = LoadTable::create(4 * count + 8)?;
-        let table = LoadTable::open(&table_file)?;
-        let (passage, bell) = (Passage::new()?, Turns::new_bell());
         Ok(Self {
-            shared: Some(Shared {
-                listener,
-                table: table_file,
-                passage,
-                bell,
-                metrics: metrics.clone(),
-            }),
-            metrics,
-            table,
-            address,
+            metrics: shared.metrics.clone(),
+            metrics_server: None,
+            commands: None,
+            table: LoadTable::open(&shared.table)?,
+            address: shared.listener.address()?.to_string(),
+            shared: Some(shared),
             processes: Vec::new(),
-            seats: (0..count).map(|_| Seat::default()).collect(),
+            seats: (0..config.process_count()).map(|_| Seat::default()).collect(),
             preloader: None,
             deploy: None,
             next_deploy: None,
+            upgrade: Upgrade::None,
             worn: VecDeque::new(),
             generation: 1,
             last_id: 0,
@@ -179,36 +187,54 @@ impl Parent {
     }
 
     /// Returns the exit code.
-    async fn run(
-        mut self,
-        mut signals: ParentSignals,
-        mut messages: mpsc::UnboundedReceiver<(u64, ProcessMessage)>,
-        mut commands: mpsc::Receiver<ReloadRequest>,
-    ) -> io::Result<i32> {
+    pub(super) async fn run(mut self, mut inputs: Inputs) -> io::Result<i32> {
         server::raise_fd_limit();
-        let mut tick: Interval = tokio::time::interval(TICK);
-        tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        self.preloader = self.start_preloader(self.generation);
-        if self.preloader.is_none() {
-            self.start_first()?;
+        if self.is_started {
+            let (version, generation) = (env!("CARGO_PKG_VERSION"), self.generation);
+            tracing::info!(
+                "the parent is the program on disk now, snaxum {version}; G{generation} serves"
+            );
+            process::reap(&mut self.processes); // no signal has reported an end before
+            self.start_next_deploy();
+        } else {
+            self.preloader = self.start_preloader(self.generation);
+            if self.preloader.is_none() {
+                self.start_first()?;
+            }
         }
         loop {
-            let restart = self.seats.iter().filter_map(|seat| seat.restart).min();
-            tokio::select! {
-                _ = signals.child.recv() => process::reap(&mut self.processes),
-                Some((id, message)) = messages.recv() => self.on_message(id, message),
-                signal = signals.stop.next() => self.stop(signal),
-                _ = signals.reload.recv() => self.on_hangup(),
-                _ = signals.reopen.recv() => self.reopen_logs(),
-                Some(ReloadRequest(reply)) = commands.recv() => self.request_deploy(Some(reply)),
-                _ = tick.tick() => self.tick(),
-                () = until(restart) => self.restart_due(),
+            self.act_on_event(&mut inputs, None).await;
+            if self.upgrade == Upgrade::Ready && self.stops == 0 && self.code == 0 {
+                self.hand_over(&mut inputs).await;
             }
-            self.end_live_deploy();
             if self.processes.is_empty() && (self.stops > 0 || self.code != 0) {
                 return Ok(self.code);
             }
         }
+    }
+
+    /// Acts on the next event; returns false if there is none within a time.
+    pub(super) async fn act_on_event(
+        &mut self,
+        inputs: &mut Inputs,
+        within: Option<Duration>,
+    ) -> bool {
+        let Inputs { signals, messages, commands, tick } = inputs;
+        let restart = self.seats.iter().filter_map(|seat| seat.restart).min();
+        let end = within.map(|time| Instant::now() + time);
+        tokio::select! {
+            _ = signals.child.recv() => process::reap(&mut self.processes),
+            Some((id, message)) = messages.recv() => self.on_message(id, message),
+            signal = signals.stop.next() => self.stop(signal),
+            _ = signals.reload.recv() => self.on_hangup(),
+            _ = signals.reopen.recv() => self.reopen_logs(),
+            Some(client) = commands.recv() => self.request_deploy(Some(client)),
+            _ = tick.tick() => self.tick(),
+            () = until(restart) => self.restart_due(),
+            () = until(end) => return false,
+        }
+        self.end_live_deploy();
+        true
     }
 
     pub(super) fn process(&mut self, id: u64) -> Option<&mut ServingProcess> {
@@ -219,6 +245,7 @@ impl Parent {
         match message {
             ProcessMessage::Ended => self.on_end(id),
             ProcessMessage::Report(report) => self.on_report(id, report),
+            ProcessMessage::Tried(outcome) => self.on_tried(outcome),
         }
     }
 
@@ -324,6 +351,11 @@ async fn until(time: Option<Instant>) {
         Some(time) => tokio::time::sleep_until(time.into()).await,
         None => future::pending().await,
     }
+}
+
+/// Creates the table of the loads of so many processes, with room for processes that drain.
+pub(super) fn new_table(processes: usize) -> io::Result<File> {
+    LoadTable::create(4 * processes + 8)
 }
 
 fn has_terminal() -> bool {

@@ -4,27 +4,27 @@
 
 use std::fs::File;
 use std::io::{self, Write};
+use std::ops::{Deref, DerefMut};
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
 use snaxum::crash_record::{CrashRecord, CrashState, read_stacks, signal_name};
 use snaxum::server::{Listener, Passage};
-use tokio::sync::{mpsc, oneshot};
 
+use super::age;
 use super::fork_socket::ForkSocket;
 use super::measurements::ProcessMetrics;
+use super::program::{command, spawn};
 use super::protocol::{
-    Order, PROTOCOL, Parameters, PreloaderParameters, ProcessParameters, Report, to_line,
+    Order, Parameters, PreloaderParameters, ProcessParameters, protocol, to_line,
 };
-use crate::cli::descriptors::set_inheritable;
-use crate::cli::invocation::{self, HANDOVER};
+use super::reports::{ProcessMessages, Reports};
+use crate::cli::descriptors;
 use crate::cli::render::color::escape_lines;
-
-/// The bytes of a report that are read at once.
-const READ_BYTES: usize = 16 * 1024;
 
 /// The resources that all processes of a server share.
 pub(super) struct Shared {
@@ -37,7 +37,7 @@ pub(super) struct Shared {
 }
 
 /// The purpose of a process.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Role {
     /// The start of the server.
     First,
@@ -50,7 +50,7 @@ pub(super) enum Role {
 }
 
 /// How far a process is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) enum Stage {
     Loading,
     /// It waits for the order to serve.
@@ -60,25 +60,30 @@ pub(super) enum Stage {
     Stopping,
 }
 
-/// A message about a process.
-pub(super) enum ProcessMessage {
-    Report(Report),
-    /// It has ended, and its last report was received.
-    Ended,
-}
-
-/// A process that serves, or the preloader.
-pub(super) struct ServingProcess {
+/// The plain data of a process that serves, or of the preloader.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct ProcessState {
     pub(super) id: u64,
+    /// The version of its messages.
+    pub(super) protocol: u32,
     pub(super) number: usize,
     /// Its place in the table of loads; the preloader has none.
     pub(super) place: Option<usize>,
     pub(super) role: Role,
     pub(super) stage: Stage,
+    #[serde(with = "age")]
     pub(super) began: Instant,
     /// When it was asked to serve.
+    #[serde(
+        serialize_with = "age::serialize_option",
+        deserialize_with = "age::deserialize_option"
+    )]
     pub(super) serves_since: Option<Instant>,
     /// Since when it is asked to end.
+    #[serde(
+        serialize_with = "age::serialize_option",
+        deserialize_with = "age::deserialize_option"
+    )]
     pub(super) stopped: Option<Instant>,
     /// Whether it accepts no more connections, and passes those on that it has.
     pub(super) has_left: bool,
@@ -91,20 +96,35 @@ pub(super) struct ServingProcess {
     /// Whether it gets a signal that ends it, because it hangs.
     pub(super) is_aborted: bool,
     /// Why its parent has killed it.
-    killed: Option<&'static str>,
+    killed: Option<String>,
     /// The pings since Python last responded.
     pub(super) silent: u32,
     /// The pings since the process last responded.
     pub(super) unanswered: u32,
     pub(super) pid: u32,
+}
+
+/// A process that serves, or the preloader. It dereferences to its plain data.
+pub(super) struct ServingProcess {
+    state: ProcessState,
     /// Set once it has ended.
     pub(super) status: Option<ExitStatus>,
     control: UnixStream,
     crash_record: File,
     /// Where it is asked to fork a process, if it serves nothing.
     forks: Option<ForkSocket>,
-    /// Ends the task that receives its reports.
-    finish: Option<oneshot::Sender<()>>,
+    reports: Reports,
+}
+
+/// A [`ServingProcess`] on its way to another program of its parent, which inherits the descriptors.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LeftProcess {
+    state: ProcessState,
+    control: RawFd,
+    crash_record: RawFd,
+    forks: Option<RawFd>,
+    /// The start of a report.
+    rest: Vec<u8>,
 }
 
 /// The part of [`ProcessParameters`] that differs between processes.
@@ -118,8 +138,6 @@ pub(super) struct Assignment {
     pub(super) is_checked: bool,
     pub(super) is_quiet: bool,
 }
-
-pub(super) type ProcessMessages = mpsc::UnboundedSender<(u64, ProcessMessage)>;
 
 impl ServingProcess {
     /// Starts a process that serves: the program again, or a fork of `preloader`. Its reports go to
@@ -139,7 +157,7 @@ impl ServingProcess {
             None => None,
         };
         let parameters = ProcessParameters {
-            protocol: PROTOCOL,
+            protocol: protocol(),
             parent: std::process::id(),
             place,
             number,
@@ -159,11 +177,12 @@ impl ServingProcess {
             Some(forks) => forks.request(&parameters)?,
             None => {
                 let descriptors = parameters.descriptors();
-                spawn(&Parameters::Serve(parameters), descriptors)?
+                spawn(command(&Parameters::Serve(parameters))?, descriptors)?
             }
         };
-        let process = Self::new((id, role), pid, control, crash_record, messages)?;
-        Ok(Self { number, place: Some(place), ..process })
+        let mut process = Self::new((id, role), pid, control, crash_record, messages)?;
+        (process.number, process.place) = (number, Some(place));
+        Ok(process)
     }
 
     /// Starts a process that loads the code, and forks the processes that serve.
@@ -177,7 +196,7 @@ impl ServingProcess {
         let (forks, forks_of_child) = ForkSocket::pair()?;
         let crash_record = CrashRecord::create()?;
         let parameters = PreloaderParameters {
-            protocol: PROTOCOL,
+            protocol: protocol(),
             parent: std::process::id(),
             count,
             generation,
@@ -186,9 +205,10 @@ impl ServingProcess {
             crash_record: crash_record.as_raw_fd(),
         };
         let descriptors = vec![parameters.control, parameters.forks, parameters.crash_record];
-        let pid = spawn(&Parameters::Preload(parameters), descriptors)?;
-        let process = Self::new((id, Role::Preloader), pid, control, crash_record, messages)?;
-        Ok(Self { forks: Some(forks), ..process })
+        let pid = spawn(command(&Parameters::Preload(parameters))?, descriptors)?;
+        let mut process = Self::new((id, Role::Preloader), pid, control, crash_record, messages)?;
+        process.forks = Some(forks);
+        Ok(process)
     }
 
     fn new(
@@ -198,12 +218,10 @@ impl ServingProcess {
         crash_record: File,
         messages: ProcessMessages,
     ) -> io::Result<Self> {
-        control.set_nonblocking(true)?;
-        let (finish, finished) = oneshot::channel();
-        let reports = tokio::net::UnixStream::from_std(control.try_clone()?)?;
-        tokio::spawn(receive(id, reports, messages, finished));
-        Ok(Self {
+        let reports = Reports::receive(id, &control, Vec::new(), messages)?;
+        let state = ProcessState {
             id,
+            protocol: protocol(),
             number: 0,
             place: None,
             role,
@@ -220,12 +238,19 @@ impl ServingProcess {
             silent: 0,
             unanswered: 0,
             pid,
-            status: None,
-            control,
-            crash_record,
-            forks: None,
-            finish: Some(finish),
-        })
+        };
+        Ok(Self { state, status: None, control, crash_record, forks: None, reports })
+    }
+
+    /// Leaves it to the next program of this process.
+    pub(super) fn leave(&self) -> LeftProcess {
+        LeftProcess {
+            state: self.state.clone(),
+            control: self.control.as_raw_fd(),
+            crash_record: self.crash_record.as_raw_fd(),
+            forks: self.forks.as_ref().map(AsRawFd::as_raw_fd),
+            rest: self.reports.rest(),
+        }
     }
 
     fn is(&self, pid: libc::pid_t) -> bool {
@@ -262,8 +287,8 @@ impl ServingProcess {
     }
 
     /// Ends it at once; `why` completes "was killed:".
-    pub(super) fn kill(&mut self, why: &'static str) {
-        self.killed.get_or_insert(why);
+    pub(super) fn kill(&mut self, why: &str) {
+        self.killed.get_or_insert_with(|| why.to_owned());
         self.signal(libc::SIGKILL);
     }
 
@@ -275,7 +300,7 @@ impl ServingProcess {
     /// Notices its end; its last reports follow.
     fn has_ended(&mut self, status: ExitStatus) {
         self.status = Some(status);
-        self.finish.take();
+        self.reports.finish();
     }
 
     /// Describes the end of one that was not asked to end: the cause, and the stack.
@@ -287,7 +312,7 @@ impl ServingProcess {
         };
         let stack = stack.unwrap_or_default();
         let status = self.status.unwrap_or_default();
-        let cause = match (status.signal(), status.code(), self.killed) {
+        let cause = match (status.signal(), status.code(), &self.killed) {
             (Some(libc::SIGKILL), _, Some(why)) => format!("was killed: {why}"),
             (Some(libc::SIGKILL), ..) => {
                 "was killed (SIGKILL), by a person or for its use of memory".to_owned()
@@ -312,6 +337,48 @@ impl ServingProcess {
     }
 }
 
+impl LeftProcess {
+    /// The version of its messages.
+    pub(super) fn protocol(&self) -> u32 {
+        self.state.protocol
+    }
+
+    /// The descriptors.
+    pub(super) fn descriptors(&self) -> impl Iterator<Item = RawFd> {
+        [self.control, self.crash_record].into_iter().chain(self.forks)
+    }
+
+    /// Takes it over from the program before. Needs the async runtime.
+    ///
+    /// # Safety
+    ///
+    /// The descriptors are open, and nothing else in this process owns them.
+    pub(super) unsafe fn take_over(self, messages: ProcessMessages) -> io::Result<ServingProcess> {
+        // SAFETY: the caller has checked it.
+        let take = |descriptor| unsafe { descriptors::take(descriptor) };
+        let control = UnixStream::from(take(self.control));
+        let crash_record = take(self.crash_record).into();
+        let forks = self.forks.map(|descriptor| ForkSocket::from_descriptor(take(descriptor)));
+        let reports = Reports::receive(self.state.id, &control, self.rest, messages)?;
+        let state = self.state;
+        Ok(ServingProcess { state, status: None, control, crash_record, forks, reports })
+    }
+}
+
+impl Deref for ServingProcess {
+    type Target = ProcessState;
+
+    fn deref(&self) -> &ProcessState {
+        &self.state
+    }
+}
+
+impl DerefMut for ServingProcess {
+    fn deref_mut(&mut self) -> &mut ProcessState {
+        &mut self.state
+    }
+}
+
 /// Notices the children of this process that have ended, adopted orphans among them.
 pub(super) fn reap(processes: &mut [ServingProcess]) {
     loop {
@@ -324,63 +391,6 @@ pub(super) fn reap(processes: &mut [ServingProcess]) {
         let ended = processes.iter_mut().find(|each| each.status.is_none() && each.is(pid));
         if let Some(process) = ended {
             process.has_ended(ExitStatus::from_raw(status));
-        }
-    }
-}
-
-/// Starts this program again, with parameters and their descriptors; returns the id of the process.
-fn spawn(parameters: &Parameters, descriptors: Vec<RawFd>) -> io::Result<u32> {
-    let mut command = invocation::program()?;
-    command.args(invocation::arguments());
-    command.env(HANDOVER, serde_json::to_string(parameters).expect("plain data"));
-    // SAFETY: between fork and exec it only calls the kernel.
-    unsafe {
-        command.pre_exec(move || {
-            descriptors.iter().for_each(|descriptor| set_inheritable(*descriptor, true));
-            Ok(())
-        });
-    }
-    command.spawn().map(|process| process.id()) // `reap` waits for it
-}
-
-/// Receives the reports of a process, until it has ended and `finished` is closed.
-async fn receive(
-    id: u64,
-    control: tokio::net::UnixStream,
-    messages: ProcessMessages,
-    mut finished: oneshot::Receiver<()>,
-) {
-    let mut text = Vec::new();
-    let mut is_open = true;
-    loop {
-        let has_ended = tokio::select! {
-            ready = control.readable(), if is_open => {
-                is_open = ready.is_ok();
-                false
-            }
-            _ = &mut finished => true,
-        };
-        let mut bytes = vec![0; READ_BYTES];
-        loop {
-            match control.try_read(&mut bytes) {
-                Ok(count @ 1..) => text.extend_from_slice(&bytes[..count]),
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
-                _ => {
-                    is_open = false;
-                    break;
-                }
-            }
-        }
-        while let Some(end) = text.iter().position(|byte| *byte == b'\n') {
-            let line: Vec<u8> = text.drain(..=end).collect();
-            match serde_json::from_slice(&line) {
-                Ok(report) => drop(messages.send((id, ProcessMessage::Report(report)))),
-                Err(error) => tracing::error!("unknown report of a process: {error}"),
-            }
-        }
-        if has_ended {
-            let _ = messages.send((id, ProcessMessage::Ended));
-            return;
         }
     }
 }

@@ -1,7 +1,9 @@
 //! The messages between the parent of a production server and the processes that serve.
 //!
-//! One JSON text a line, over a pair of sockets. Sends and receives nothing itself. The program of the
-//! parent may have been replaced since it started, so both sides compare the version of the messages.
+//! One JSON text a line, over a pair of sockets. Sends and receives nothing itself. The program on disk
+//! may have been replaced since the parent started. A process that serves joins only a parent with the same
+//! version of the messages. A parent also continues with processes of older versions, until a deploy replaces
+//! them: it sends them no order that their version does not have, and never forks them.
 
 use std::os::fd::RawFd;
 
@@ -9,8 +11,47 @@ use serde::{Deserialize, Serialize};
 
 /// The version of the messages and of the table of loads: raise it with each change of one.
 ///
-/// `ParametersOfAnyVersion`, [`Report::Failed`] and the line of JSON never change.
-pub(super) const PROTOCOL: u32 = 1;
+/// `ParametersOfAnyVersion`, [`Succession`], [`Report::Failed`], the line of JSON, and the passage of
+/// connections never change.
+const PROTOCOL: u32 = 1;
+
+/// The oldest version of processes that a parent continues with. Raise it with the removal of a report, or the
+/// change of an order, that such processes have.
+pub(super) const OLDEST_PROTOCOL: u32 = 1;
+
+/// The version of this program.
+#[cfg(not(debug_assertions))]
+pub(super) fn protocol() -> u32 {
+    PROTOCOL
+}
+
+/// The version of this program. The programs of a test differ in a file beside them.
+#[cfg(debug_assertions)]
+pub(super) fn protocol() -> u32 {
+    static OWN: std::sync::OnceLock<u32> = std::sync::OnceLock::new();
+    let of_test = || crate::cli::invocation::file_beside("protocol")?.trim().parse().ok();
+    *OWN.get_or_init(|| of_test().unwrap_or(PROTOCOL))
+}
+
+/// The parameters of a program that may replace the parent's, in the environment variable `HANDOVER`.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "role", rename_all = "kebab-case")]
+pub(super) enum Succession {
+    /// Check whether you can continue from this state, and send the [`TrialOutcome`] to a socket.
+    Trial { state: RawFd, outcome: RawFd },
+    /// Continue from this state, which is in a file.
+    Continue { state: RawFd },
+}
+
+/// Whether a program can replace the parent's; the error is for people.
+pub(super) type TrialOutcome = Result<Successor, String>;
+
+/// A program that can.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(super) struct Successor {
+    /// The version of its messages.
+    pub(super) protocol: u32,
+}
 
 /// The part of [`ProcessParameters`] that all versions have.
 #[derive(Debug, Deserialize)]

@@ -1,21 +1,65 @@
 //! A client that sends one request after the other on one connection, and counts what is lost.
 
 use std::io;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpStream, UnixStream};
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::pem::PemObject;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 
 use crate::support::{Server, in_time};
 
+trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
+
+/// Where a server listens.
+#[derive(Clone)]
+pub(super) enum Target {
+    Tcp(String),
+    /// With TLS, and the certificate that is trusted.
+    Tls(String, PathBuf),
+    Unix(PathBuf),
+}
+
+impl Target {
+    async fn connect(&self) -> io::Result<Box<dyn Stream>> {
+        Ok(match self {
+            Self::Tcp(authority) => Box::new(TcpStream::connect(authority).await?),
+            Self::Unix(path) => Box::new(UnixStream::connect(path).await?),
+            Self::Tls(authority, certificate) => {
+                let socket = TcpStream::connect(authority).await?;
+                let name = ServerName::try_from("127.0.0.1").expect("an address");
+                Box::new(connector(certificate).connect(name, socket).await?)
+            }
+        })
+    }
+}
+
+fn connector(certificate: &Path) -> TlsConnector {
+    let mut roots = RootCertStore::empty();
+    let certificate = CertificateDer::from_pem_file(certificate).expect("a certificate");
+    roots.add(certificate).expect("a root");
+    let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+    TlsConnector::from(Arc::new(config))
+}
+
 /// One connection.
-pub(super) struct KeepAlive(BufReader<TcpStream>);
+pub(super) struct KeepAlive(BufReader<Box<dyn Stream>>);
 
 impl KeepAlive {
     pub(super) async fn open(authority: &str) -> io::Result<Self> {
-        TcpStream::connect(authority).await.map(BufReader::new).map(Self)
+        Self::to(&Target::Tcp(authority.to_owned())).await
+    }
+
+    pub(super) async fn to(target: &Target) -> io::Result<Self> {
+        target.connect().await.map(BufReader::new).map(Self)
     }
 
     /// Sends a GET; the response is a status below 400, and JSON.
@@ -62,6 +106,11 @@ pub(super) struct Load {
 impl Load {
     /// Starts `count` clients; each opens another connection if the server closes one.
     pub(super) fn start(server: &Server, count: usize, path: &str) -> Self {
+        Self::on(&Target::Tcp(server.authority().to_owned()), count, path)
+    }
+
+    /// The same on any socket.
+    pub(super) fn on(target: &Target, count: usize, path: &str) -> Self {
         let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         let client = |index: usize| {
             let (stop, done) = (Arc::clone(&stop), Arc::clone(&done));
@@ -70,13 +119,13 @@ impl Load {
                 0 => format!("GET {path} HTTP/1.1\r\nhost: a\r\n\r\n"),
                 _ => format!("POST {path} HTTP/1.1\r\nhost: a\r\ncontent-length: 5\r\n\r\nhello"),
             };
-            let authority = server.authority().to_owned();
+            let target = target.clone();
             tokio::spawn(async move {
                 let (mut failures, mut connection) = (Vec::new(), None);
                 while !stop.load(Ordering::Relaxed) {
                     let mut open = match connection.take() {
                         Some(open) => open,
-                        None => match KeepAlive::open(&authority).await {
+                        None => match KeepAlive::to(&target).await {
                             Ok(open) => open,
                             Err(error) => {
                                 failures.push(format!("connect: {error}"));

@@ -20,6 +20,8 @@ mod sockets;
 mod spans;
 mod stops;
 mod tls;
+mod upgraded_program;
+mod upgrades;
 
 use std::path::Path;
 use std::process::{Output, Stdio};

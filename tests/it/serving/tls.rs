@@ -12,7 +12,7 @@ use crate::support::{Project, Server, in_time};
 use super::{curl, curl_json, project, rejected, run, serve, url};
 
 /// Makes a certificate for 127.0.0.1 with OpenSSL; replaces both files at once.
-async fn make_certificate(dir: &Path) {
+pub(super) async fn make_certificate(dir: &Path) {
     let output = run(
         "openssl",
         dir,
@@ -34,6 +34,9 @@ async fn make_certificate(dir: &Path) {
             "/CN=localhost",
             "-addext",
             "subjectAltName=IP:127.0.0.1,DNS:localhost",
+            // A client of rustls takes no authority for a server.
+            "-addext",
+            "basicConstraints=critical,CA:FALSE",
         ],
     )
     .await;
