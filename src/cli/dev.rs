@@ -103,8 +103,9 @@ fn serve_project(
     let began = Instant::now();
     let tokio = project::tokio_runtime()?;
     let next = tokio.block_on(async {
-        let signals = supervised::connect(&control, serve::register_signals()?)
-            .map_err(Error::io("cannot reach the supervisor"))?;
+        let signals = serve::register_signals()?.with_hangup();
+        let signals = signals.and_then(|signals| supervised::connect(&control, signals));
+        let signals = signals.map_err(Error::io("cannot reach the supervisor"))?;
         reopen_logs_on_signal()?;
         let metrics = MetricsAddress::bind(&config).await?;
         let listener = Listener::try_from(socket)

@@ -1,7 +1,7 @@
 //! The signals that stop a server.
 //!
 //! They reach the process from the system, and in `snaxum dev` also from the parent process. Ctrl-C
-//! in a terminal does both; it counts once.
+//! in a terminal does both, and so does the end of the terminal; it counts once.
 
 use std::io;
 
@@ -48,6 +48,8 @@ impl ReceivedSignals {
 pub struct StopSignals {
     interrupt: Signal,
     terminate: Signal,
+    /// SIGHUP, if it counts as SIGTERM.
+    hangup: Option<Signal>,
     forwarded: Option<mpsc::UnboundedReceiver<StopSignal>>,
     direct_count: ReceivedSignals,
     forwarded_count: ReceivedSignals,
@@ -63,10 +65,24 @@ impl StopSignals {
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
+            hangup: None,
             forwarded: None,
             direct_count: ReceivedSignals::default(),
             forwarded_count: ReceivedSignals::default(),
         })
+    }
+
+    /// Also takes SIGHUP for SIGTERM, as a terminal sends it that is closed; not if the process was started to
+    /// ignore it, as by `nohup`.
+    ///
+    /// # Errors
+    ///
+    /// The system rejects a handler.
+    pub fn with_hangup(mut self) -> io::Result<Self> {
+        if !is_ignored(libc::SIGHUP) {
+            self.hangup = Some(signal(SignalKind::hangup())?);
+        }
+        Ok(self)
     }
 
     /// Also receives the signals that another process forwards.
@@ -101,11 +117,27 @@ impl StopSignals {
                 None => std::future::pending().await,
             }
         };
+        let hangup = async {
+            match &mut self.hangup {
+                Some(hangup) => hangup.recv().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             _ = self.interrupt.recv() => (StopSignal::Interrupt, true),
             _ = self.terminate.recv() => (StopSignal::Terminate, true),
+            _ = hangup => (StopSignal::Terminate, true),
             signal = forwarded => (signal, false),
         }
+    }
+}
+
+fn is_ignored(signal: libc::c_int) -> bool {
+    // SAFETY: reads the disposition of a signal into a value of our own, for which all zeroes is valid.
+    unsafe {
+        let mut action = std::mem::zeroed::<libc::sigaction>();
+        let outcome = libc::sigaction(signal, std::ptr::null(), &raw mut action);
+        outcome == 0 && action.sa_sigaction == libc::SIG_IGN
     }
 }
 

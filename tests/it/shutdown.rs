@@ -63,6 +63,7 @@ async fn a_signal_ends_the_server_with_0_and_leaves_nothing_behind() {
         (libc::SIGINT, "serve"),
         (libc::SIGTERM, "dev"),
         (libc::SIGINT, "dev"),
+        (libc::SIGHUP, "dev"),
     ] {
         let mut server =
             if command == "dev" { project().dev().await } else { project().serve().await };

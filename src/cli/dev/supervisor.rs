@@ -63,7 +63,7 @@ struct Signals {
 impl Signals {
     fn register() -> io::Result<Self> {
         Ok(Self {
-            stop: StopSignals::register()?,
+            stop: StopSignals::register()?.with_hangup()?,
             suspend: signal(SignalKind::from_raw(libc::SIGTSTP))?,
             child: signal(SignalKind::child())?,
         })
