@@ -5,6 +5,7 @@
 mod check;
 mod client;
 mod descriptors;
+mod end_with_parent;
 mod exit;
 mod invocation;
 mod json_lines;

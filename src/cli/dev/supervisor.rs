@@ -24,6 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use super::handover::{HandoverState, Inherited};
 use super::supervised::{ENDING, INTERRUPT, LISTENING, TERMINATE};
+use crate::cli::end_with_parent::end_with_parent;
 use crate::cli::invocation;
 use crate::cli::options::ProjectArgs;
 use crate::cli::project;
@@ -356,20 +357,6 @@ fn delay_after(crashes: u32, second: Duration) -> Duration {
 
 fn exit_code(status: ExitStatus) -> i32 {
     status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1)
-}
-
-/// Makes this process end with its parent; without kernel support the closed connection does it.
-fn end_with_parent(parent: u32) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: both only change or read the state of this process.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-        if libc::getppid().cast_unsigned() != parent {
-            libc::_exit(1); // it has ended already
-        }
-    }
-    #[cfg(not(target_os = "linux"))]
-    let _ = parent;
 }
 
 #[cfg(test)]

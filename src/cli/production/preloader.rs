@@ -16,6 +16,7 @@ use snaxum::python_runtime::{LentThread, fork_preloaded, preload};
 use super::child::{self, ReadOptions};
 use super::fork_socket::ForkSocket;
 use super::protocol::{PreloaderParameters, ProcessParameters, Report, to_line};
+use crate::cli::end_with_parent::end_with_parent;
 use crate::cli::options::ProjectArgs;
 use crate::cli::render::color::print_error;
 use crate::cli::render::error::error_text;
@@ -23,7 +24,7 @@ use crate::cli::{descriptors, exit, log};
 
 /// Loads the code, and returns only if that is not possible; in the forked processes it serves.
 pub(super) fn run(args: ProjectArgs, inherited: &PreloaderParameters) -> Result<ExitCode, Error> {
-    end_with_parent(inherited.parent);
+    end_with_parent(inherited.parent); // while modules load, nothing else notices its end
     // SAFETY: the parameters name descriptors that were opened for this process only.
     let take = |descriptor| unsafe { descriptors::take(descriptor) };
     let mut control = UnixStream::from(take(inherited.control));
@@ -99,16 +100,4 @@ fn serve(options: ReadOptions, parameters: ProcessParameters) -> ! {
         exit::exit(1);
     }
     thread.work()
-}
-
-/// Lets the system end this process with its parent: while modules load, nothing else notices it.
-fn end_with_parent(parent: u32) {
-    #[cfg(target_os = "linux")]
-    // SAFETY: sets an attribute of this process.
-    unsafe {
-        libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL)
-    };
-    if std::os::unix::process::parent_id() != parent {
-        exit::exit(1); // it has ended already
-    }
 }
