@@ -45,7 +45,7 @@ pub(crate) use health::health_response;
 pub use histogram::{HistogramSnapshot, REQUEST_BOUNDS, WAIT_BOUNDS};
 pub use identity::{HexText, Identities, TraceContext};
 pub(crate) use identity::{TRACEPARENT, X_REQUEST_ID};
-pub use line_log::{first_lines, reopen_logs};
+pub use line_log::{LineLog, LogPlace, reopen_logs};
 pub use metrics::UNMATCHED;
 pub use metrics_page::{MetricsSource, metrics_router};
 pub use process_usage::ProcessUsage;

@@ -14,7 +14,7 @@ use crate::escape;
 use crate::message::{Phases, ms};
 
 use super::identity::TraceContext;
-use super::line_log::LineLog;
+use super::line_log::{LineLog, LogPlace};
 use super::utc_time::push_time;
 
 /// Stands for a field without a value, in text.
@@ -59,7 +59,8 @@ impl AccessLog {
             LogFormat::Text => text_note,
             LogFormat::Json => json_note,
         };
-        Ok(Self { lines: LineLog::open(path, note)?, format })
+        let place = path.map_or(LogPlace::Stdout, LogPlace::File);
+        Ok(Self { lines: LineLog::open(place, note)?, format })
     }
 
     /// Writes a line.
@@ -71,7 +72,7 @@ impl AccessLog {
                 LogFormat::Json => line.push_json(out),
             }
             out.push('\n');
-            self.lines.push(out);
+            self.lines.push(out.as_bytes());
         });
     }
 

@@ -1,4 +1,4 @@
-//! A log of lines, written to a file or to stdout by a thread of its own.
+//! A log of lines, written to a file, to stdout or to stderr by a thread of its own.
 //!
 //! A slow reader or disk delays no request: lines wait in a bounded buffer, and while it is full the
 //! newest ones are dropped and counted. So are lines that do not fit on a full disk. Never changes a line,
@@ -48,14 +48,24 @@ pub(super) fn finish_logs() {
     }
 }
 
+/// The place that a log is written to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LogPlace {
+    /// A file, which is opened again when its logs are.
+    File(PathBuf),
+    /// Standard output.
+    Stdout,
+    /// Standard error.
+    Stderr,
+}
+
 /// The writer's end of a log.
 #[derive(Debug)]
-pub(super) struct LineLog(Arc<SharedLog>);
+pub struct LineLog(Arc<SharedLog>);
 
 #[derive(Debug)]
 struct SharedLog {
-    /// The file; `None` for stdout.
-    path: Option<PathBuf>,
+    place: LogPlace,
     state: Mutex<LogLines>,
     changed: Condvar,
     /// All lines that were dropped so far.
@@ -77,28 +87,33 @@ struct LogLines {
 }
 
 impl LineLog {
-    /// Opens the log and starts its thread; `None` for stdout.
-    pub(super) fn open(path: Option<PathBuf>, note: fn(u64) -> String) -> io::Result<Self> {
-        let file = path.as_ref().map(open).transpose()?;
+    /// Opens the log and starts its thread; `note` makes the line about a number of dropped ones.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be opened, or the thread not be started.
+    pub fn open(place: LogPlace, note: fn(u64) -> String) -> io::Result<Self> {
+        let end = LogEnd::open(&place)?;
+        let name = if place == LogPlace::Stderr { "log" } else { "access-log" };
         let shared = Arc::new(SharedLog {
-            path,
+            place,
             state: Mutex::default(),
             changed: Condvar::default(),
             dropped: AtomicU64::new(0),
             note,
         });
         let thread = Arc::clone(&shared);
-        thread::Builder::new().name("access-log".into()).spawn(move || thread.write(file))?;
+        thread::Builder::new().name(name.into()).spawn(move || thread.write(end))?;
         LOGS.lock().push(Arc::downgrade(&shared));
         Ok(Self(shared))
     }
 
     /// Appends a line, which ends with a line break.
-    pub(super) fn push(&self, line: &str) {
+    pub fn push(&self, line: &[u8]) {
         let mut state = self.0.state.lock();
         // The lines after a gap come once the number of the gap is written.
         if state.dropped == 0 && state.waiting.len() + line.len() <= MAX_WAITING {
-            state.waiting.extend_from_slice(line.as_bytes());
+            state.waiting.extend_from_slice(line);
         } else {
             state.dropped += 1;
             self.0.dropped.fetch_add(1, Ordering::Relaxed);
@@ -117,8 +132,8 @@ impl LineLog {
 }
 
 impl SharedLog {
-    fn write(&self, file: Option<File>) {
-        let mut output = LogOutput { file, lost: 0, is_torn: false };
+    fn write(&self, end: LogEnd) {
+        let mut output = LogOutput { end, lost: 0, is_torn: false };
         let mut last_warning: Option<Instant> = None;
         loop {
             let mut state = self.state.lock();
@@ -140,17 +155,17 @@ impl SharedLog {
             }
             let (lost, mut result) = output.write(&lines, self.note);
             self.dropped.fetch_add(lost, Ordering::Relaxed);
-            if must_reopen && let Some(path) = &self.path {
-                match open(path) {
+            if must_reopen && let LogPlace::File(path) = &self.place {
+                match LogEnd::open(&self.place) {
                     Ok(opened) => {
-                        output.file = Some(opened);
+                        output.end = opened;
                         tracing::info!("opened the access log `{}` again", path.display());
                     }
                     // Still writes to the file that was open.
                     Err(error) => result = Err(error),
                 }
             }
-            if let (Err(error), Some(path)) = (result, &self.path)
+            if let (Err(error), LogPlace::File(path)) = (result, &self.place)
                 && last_warning.is_none_or(|last| last.elapsed() > LOG_INTERVAL)
             {
                 last_warning = Some(Instant::now());
@@ -162,10 +177,38 @@ impl SharedLog {
     }
 }
 
+/// A [`LogPlace`] that is open.
+enum LogEnd {
+    File(File),
+    Stdout,
+    Stderr,
+}
+
+impl LogEnd {
+    /// Opens a file to append to it: several processes may do so.
+    fn open(place: &LogPlace) -> io::Result<Self> {
+        Ok(match place {
+            LogPlace::File(path) => {
+                Self::File(OpenOptions::new().create(true).append(true).open(path)?)
+            }
+            LogPlace::Stdout => Self::Stdout,
+            LogPlace::Stderr => Self::Stderr,
+        })
+    }
+
+    /// Writes the first lines; other processes of the server write to the same pipe.
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        match self {
+            Self::File(file) => file.write(lines),
+            Self::Stdout => io::stdout().lock().write(first_lines(lines)),
+            Self::Stderr => io::stderr().write(first_lines(lines)),
+        }
+    }
+}
+
 /// The end of a log that writes.
 struct LogOutput {
-    /// The file; `None` for stdout.
-    file: Option<File>,
+    end: LogEnd,
     /// Lines that could not be written since the last that could.
     lost: u64,
     /// Whether only the start of a line was written.
@@ -202,12 +245,7 @@ impl LogOutput {
     fn write_all(&mut self, bytes: &[u8]) -> (usize, io::Result<()>) {
         let mut written = 0;
         while written < bytes.len() {
-            let rest = &bytes[written..];
-            let result = match &mut self.file {
-                Some(file) => file.write(rest),
-                None => io::stdout().lock().write(first_lines(rest)),
-            };
-            match result {
+            match self.end.write(&bytes[written..]) {
                 Ok(0) => return (written, Err(io::ErrorKind::WriteZero.into())),
                 Ok(count) => written += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -225,16 +263,11 @@ impl LogLines {
 }
 
 /// The first lines that fit into one write; one line if it is longer.
-pub fn first_lines(lines: &[u8]) -> &[u8] {
+fn first_lines(lines: &[u8]) -> &[u8] {
     let is_end = |byte: &u8| *byte == b'\n';
     let fits = &lines[..lines.len().min(MAX_WRITE)];
     let end = fits.iter().rposition(is_end).or_else(|| lines.iter().position(is_end));
     end.map_or(lines, |end| &lines[..=end])
-}
-
-/// Opens a file to append to it: several processes may do so.
-fn open(path: impl AsRef<std::path::Path>) -> io::Result<File> {
-    OpenOptions::new().create(true).append(true).open(path)
 }
 
 #[cfg(test)]
@@ -254,15 +287,15 @@ mod tests {
     fn a_renamed_file_is_opened_again() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let (path, old) = (dir.path().join("a.log"), dir.path().join("a.log.1"));
-        let log = LineLog::open(Some(path.clone()), note).expect("a log");
-        log.push("one\n");
+        let log = LineLog::open(LogPlace::File(path.clone()), note).expect("a log");
+        log.push(b"one\n");
         written(&log);
         std::fs::rename(&path, &old).expect("renamed");
-        log.push("two\n");
+        log.push(b"two\n");
         written(&log);
         reopen_logs();
         written(&log);
-        log.push("three\n");
+        log.push(b"three\n");
         written(&log);
         assert_eq!(std::fs::read_to_string(old).expect("a file"), "one\ntwo\n");
         assert_eq!(std::fs::read_to_string(path).expect("a file"), "three\n");
@@ -277,14 +310,14 @@ mod tests {
         assert_eq!(unsafe { libc::mkfifo(name.as_ptr(), 0o600) }, 0);
         // Open at both ends, so that the log opens it at once, and writes until it is full.
         let reader = OpenOptions::new().read(true).write(true).open(&fifo).expect("a pipe");
-        let log = LineLog::open(Some(fifo), note).expect("a log");
+        let log = LineLog::open(LogPlace::File(fifo), note).expect("a log");
         let line = "x".repeat(1023) + "\n";
         let mut pushed: u64 = 0;
         while log.dropped() == 0 {
-            log.push(&line);
+            log.push(line.as_bytes());
             pushed += 1;
         }
-        log.push("short\n");
+        log.push(b"short\n");
         assert_eq!(log.dropped(), 2);
         let mut lines = io::BufRead::lines(io::BufReader::new(reader));
         for _ in 1..pushed {
@@ -310,7 +343,7 @@ mod tests {
         let (mut reader, writer) = io::pipe().expect("a pipe");
         rustix::io::ioctl_fionbio(&writer, true).expect("it fails if it is full, as a disk does");
         let file = File::from(std::os::fd::OwnedFd::from(writer));
-        let mut output = LogOutput { file: Some(file), lost: 0, is_torn: false };
+        let mut output = LogOutput { end: LogEnd::File(file), lost: 0, is_torn: false };
         let line = "x".repeat(99) + "\n";
         let mut written: u64 = 0;
         let lost = loop {
