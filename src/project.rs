@@ -172,6 +172,10 @@ fn parse(text: &str) -> Result<Manifest, Error> {
         let place = origin(value.span().start);
         places.add(option.name, place.clone());
         let bad = |problem| config::bad_value(&place, option.name, problem);
+        let text_of = |value: &DeValue<'_>| match value {
+            DeValue::Integer(_) | DeValue::Float(_) if !option.is_numeric() => None,
+            value => text_of(value),
+        };
         let values = match value.get_ref() {
             DeValue::Array(items) if option.is_list => {
                 items.iter().map(|item| text_of(item.get_ref())).collect()
@@ -181,8 +185,15 @@ fn parse(text: &str) -> Result<Manifest, Error> {
             }
             single => text_of(single).map(|text| vec![text]),
         };
-        let values: Vec<String> = values
-            .ok_or_else(|| bad("a value of the wrong type; use a string or a number".into()))?;
+        let values: Vec<String> = values.ok_or_else(|| {
+            let right = match (option.is_switch(), option.is_numeric(), option.is_list) {
+                (true, ..) => "true or false",
+                (_, true, _) => "a string or a number",
+                (.., true) => "a string, or a list of strings",
+                _ => "a string",
+            };
+            bad(format!("a value of the wrong type; use {right}"))
+        })?;
         for value in values {
             options.set(option.name, &value).map_err(bad)?;
         }
@@ -359,7 +370,7 @@ mod tests {
 
     #[test]
     fn errors_in_pyproject_name_the_line() {
-        let message = |text| parse(text).err().expect("invalid").to_string();
+        let message = |text: &str| parse(text).err().expect("invalid").to_string();
         assert_eq!(
             message("[tool.snaxum]\n\nprot = 1\n"),
             "pyproject.toml:3: unknown key `tool.snaxum.prot`; did you mean `port`?"
@@ -372,6 +383,22 @@ mod tests {
             message("[tool.snaxum]\nport = true\n"),
             "pyproject.toml:2: `port` is a value of the wrong type; use a string or a number"
         );
+        for (line, right) in [
+            (
+                "module = 5",
+                "`module` is a value of the wrong type; use a string, or a list of strings",
+            ),
+            (
+                "module = [\"a\", 5]",
+                "`module` is a value of the wrong type; use a string, or a list",
+            ),
+            ("uds = 1.5", "`uds` is a value of the wrong type; use a string"),
+            ("python-dir = [\"a\"]", "`python-dir` is a value of the wrong type; use a string"),
+            ("preload = 1", "`preload` is a value of the wrong type; use true or false"),
+        ] {
+            let error = message(&format!("[tool.snaxum]\n\n{line}\n"));
+            assert!(error.starts_with(&format!("pyproject.toml:3: {right}")), "{error}");
+        }
         assert!(message("[tool.snaxum\n").starts_with("pyproject.toml:1: "));
     }
 }

@@ -24,6 +24,11 @@ impl OptionSpec {
         self.value_name.is_empty()
     }
 
+    /// Whether its value is a number, or begins with one.
+    pub(crate) fn is_numeric(&self) -> bool {
+        matches!(self.value_name, "PORT" | "N" | "SIZE" | "TIME")
+    }
+
     /// Whether the name alone turns it on, and it can have a value.
     pub fn has_optional_value(&self) -> bool {
         self.value_name.starts_with('[')
