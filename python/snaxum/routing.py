@@ -124,10 +124,10 @@ class Route:
         self.use_process_pool = bool(use_process_pool)
         self.is_async = handlers.is_async(handler)
         self.names = tuple(name for name, _ in self.parsed.params)
-        if use_process_pool and self._is_coroutine:
-            reason = "an `async def` handler has no pool; make it a `def`, or drop"
-            raise RouteError(f"{self._place}: {reason} `use_process_pool`")
-        if not (batch is workers is warm_up is None):
+        is_served = not (batch is workers is warm_up is None)
+        if use_process_pool and (reason := handlers.reason_for_no_pool(handler, is_served)):
+            raise RouteError(f"{self._place}: {reason}, or drop `use_process_pool`")
+        if is_served:
             from ._core.served_handlers import serve  # most projects have none
 
             try:
@@ -195,18 +195,14 @@ class Route:
         except parameters.PoolRequired as error:
             if served is not None or "WS" in self.methods:
                 raise RouteError(f"{self._place}: {error}") from None
-            if self._is_coroutine:
-                reason = f"{str(error).partition(';')[0]}, and an `async def` handler has none"
-                raise RouteError(f"{self._place}: {reason}; make it a `def`") from None
+            if reason := handlers.reason_for_no_pool(self.handler):
+                fact = str(error).partition(";")[0]
+                raise RouteError(f"{self._place}: {fact}, and {reason}") from None
             self.use_process_pool = True
             self._plan(is_last=is_last)
         except (ValueError, Unsupported) as error:
             raise RouteError(f"{self._place}: {error}") from None
         self.is_planned, self._namespaces = True, None
-
-    @property
-    def _is_coroutine(self) -> bool:
-        return self.is_async or handlers.is_async_generator(self.handler)
 
     @property
     def place(self) -> str:

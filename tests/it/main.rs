@@ -37,6 +37,7 @@ mod mounts;
 mod new_project;
 mod openapi;
 mod pool;
+mod pool_async;
 mod pool_retries;
 mod protocol;
 mod quick_start;

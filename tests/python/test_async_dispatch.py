@@ -36,7 +36,7 @@ def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) 
     exchange = Marks()
     lease = SimpleNamespace(generation=Generation(1, cast(Any, None)), end=lambda: None)
     loop = SimpleNamespace(exchanges={}, end=lambda number: None)
-    route = SimpleNamespace(call=handler, handler=handler, id="1")
+    route = SimpleNamespace(call=handler, handler=handler, id="1", use_process_pool=False)
     asyncio.run(async_dispatch.run(*cast(Any, (loop, exchange, lease, route, None))))
     return exchange.order
 

@@ -94,7 +94,8 @@ def swims(pool: Any, amount: int) -> list[Any]:
     return [pool, amount]
 
 
-async def later_with_pool(pool: ProcessPoolExecutor) -> None: ...
+async def later_with_pool(n: int, pool: ProcessPoolExecutor) -> str:
+    return f"{n} {pool}"
 
 
 async def later_without_pool(n: int, pool: ProcessPoolExecutor | None = None) -> list[Any]:
@@ -214,11 +215,6 @@ def test_annotated_parameters_get_values_of_their_types(generation: Generation) 
             "too many positional arguments; it is `with_pool(n: 'int') ",
         ),
         (
-            "later_with_pool",
-            [],
-            "`pool` is the process pool, which no `async def` gets",
-        ),
-        (
             "default_without_text",
             [],
             "'value'; it is `default_without_text(value, other)`",
@@ -323,6 +319,13 @@ def test_a_parameter_of_the_type_of_the_pool_gets_it(
     assert (route.use_process_pool, route.is_async) == (True, False)
     request = Request(cast(Any, Sent({"args": args, "kwargs": kwargs})), {})
     assert json.loads(route.call(request, "POOL").body) == result
+
+
+def test_an_async_function_gets_the_pool_too(generation: Generation) -> None:
+    route = find(generation, "shop:later_with_pool")
+    assert (route.use_process_pool, route.is_async) == (True, True)
+    request = Request(cast(Any, Sent({"args": [1], "kwargs": {}})), {})
+    assert json.loads(asyncio.run(route.call(request, "POOL")).body) == "1 POOL"
 
 
 def test_the_pool_is_known_by_its_type_alone_and_rust_cannot_send_it(

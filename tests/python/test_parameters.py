@@ -175,8 +175,8 @@ def annotated_pool(id: str, ex: ProcessPoolExecutor) -> Any:
     return id, ex
 
 
-async def async_pool(id: str, pool: ProcessPoolExecutor) -> Any:
-    return id, pool
+async def streamed_pool(id: str, pool: ProcessPoolExecutor) -> Any:
+    yield id, pool
 
 
 def general_pool(ex: Executor, request: Request) -> Any:
@@ -285,7 +285,7 @@ def method_of_a_class(self, request):  # type: ignore[no-untyped-def]
         (marker_beside_default, "`agent` is both a `"),
         (nested_markers, "`agent` is both a `Query` and a `Cookie`"),
         (not_in_path, "`user` is not in the path; add `<user>` to the path"),
-        (async_pool, "`pool` is the pool, and an `async def` handler has none; make it a `def`"),
+        (streamed_pool, "`pool` is the pool, and an async generator has no pool; return one from"),
         (method_of_a_class, "nothing fills the parameter `self`; put `@route` on a function"),
     ],
     ids=range(16),

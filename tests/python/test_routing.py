@@ -10,7 +10,6 @@ import functools
 import json
 import re
 import uuid
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Annotated, Any
@@ -316,10 +315,14 @@ def test_a_handler_must_be_callable() -> None:
         Route("/", None, "handler")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("function", [waiting, streaming])
-def test_an_async_handler_has_no_pool(function: Callable[..., Any]) -> None:
+def test_an_async_handler_has_the_pool_and_an_async_generator_has_none() -> None:
+    route = Route("/", None, waiting, use_process_pool=True)
+    assert (route.mode, route.is_async, route.use_process_pool) == ("process pool", True, True)
+    for options in ({"use_process_pool": True}, {"use_process_pool": True, "warm_up": print}):
+        with pytest.raises(RouteError, match=r"from an `async def`, or drop `use_process_pool`"):
+            Route("/", None, streaming, **options)  # type: ignore[arg-type]
     with pytest.raises(RouteError, match=r"make it a `def`, or drop `use_process_pool`"):
-        Route("/", None, function, use_process_pool=True)
+        Route("/", None, waiting, use_process_pool=True, warm_up=print)
 
 
 def test_the_decorator_returns_the_function_and_registers_each_route(

@@ -130,3 +130,12 @@ def relative_to(file: str, root: str) -> str:
     except ValueError:  # another drive
         return file
     return file if relative.split(os.sep)[0] == os.pardir else relative.replace(os.sep, "/")
+
+
+def reason_for_no_pool(handler: object, is_served: bool = False) -> str | None:
+    """Return why a handler has no pool, and the way out; `is_served`: it has a batch or workers."""
+    if is_async_generator(handler):
+        return "an async generator has no pool; return one from an `async def`"
+    if is_served and is_async(handler):
+        return "an `async def` handler with a batch has no pool; make it a `def`"
+    return None

@@ -35,11 +35,11 @@ async def run(
             if respond.is_timed:
                 exchange.began()
                 try:
-                    result = await timed(route.call(request), exchange)
+                    result = await timed(_called(route, request, exchange), exchange)
                 finally:
                     exchange.returned()
             else:
-                result = await route.call(request)
+                result = await _called(route, request, exchange)
         except BaseException as error:
             if is_a(error, asyncio.CancelledError) and exchange.cancelled():
                 running().drop_background(number)
@@ -53,6 +53,15 @@ async def run(
     finally:
         loop.end(number)
         lease.end()
+
+
+def _called(route: Route, request: Request, exchange: Exchange) -> Awaitable[Any]:
+    if route.use_process_pool:
+        from .thread_hops import call_with_pool  # few handlers need it
+
+        return call_with_pool(running(), exchange, route.call, request)
+    result: Awaitable[Any] = route.call(request)
+    return result
 
 
 def timed(awaitable: Awaitable[Any], exchange: Exchange) -> Awaitable[Any]:

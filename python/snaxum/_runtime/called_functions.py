@@ -52,7 +52,7 @@ class CalledFunction(Route):
         self._sent = _without(self._signature, self._pool)
         # The recorder shows values only for an id with the names of the parameters.
         self.id = "private" if is_private(function) else "call:" + ",".join(_names(self._sent))
-        self.use_process_pool = self._pool is not None and not self.is_async
+        self.use_process_pool = self._pool is not None
         self.call = self._call_on_loop if self.is_async else self._call_here
 
     def _call_here(self, request: Request, pool: object = None) -> Response:
@@ -64,9 +64,9 @@ class CalledFunction(Route):
         except (HTTPError, MissingField) as error:
             raise CalledFunctionError(error) from None
 
-    async def _call_on_loop(self, request: Request) -> Response:
+    async def _call_on_loop(self, request: Request, pool: object = None) -> Response:
         try:
-            args, kwargs = self._arguments(request, None)
+            args, kwargs = self._arguments(request, pool)
             return _response(await self.handler(*args, **kwargs))
         except _Refusal:
             raise
@@ -107,11 +107,7 @@ class CalledFunction(Route):
     ) -> inspect.BoundArguments:
         bound = signature.bind_partial()
         bound.arguments.update(sent.arguments)
-        if self.use_process_pool:
-            bound.arguments[name] = pool
-        elif signature.parameters[name].default is inspect.Parameter.empty:
-            detail = f"`{name}` is the process pool, which no `async def` gets; make it `def`"
-            raise _Refusal(422, detail)
+        bound.arguments[name] = pool
         bound.apply_defaults()  # a pool by position needs all values before it
         return bound
 
@@ -146,10 +142,10 @@ def dispatch_call(exchange: Exchange, generation: Generation, name: str) -> None
         send_lookup_error(exchange, generation, error)
         return
     request = Request(exchange, {})
-    if route.use_process_pool:
-        run_with_pool(exchange, generation, route, request)
-    elif route.is_async:
+    if route.is_async:
         run_async(exchange, generation, route, request)
+    elif route.use_process_pool:
+        run_with_pool(exchange, generation, route, request)
     else:
         run_sync(exchange, generation, route, request)
 

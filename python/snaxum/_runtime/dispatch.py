@@ -63,9 +63,9 @@ def record_route(exchange: Exchange, route: Route) -> None:
 
 def runner_of(route: Route) -> Runner:
     """Return the function that runs the handler of a route: with the pool, on the loop, or here."""
-    if route.use_process_pool:
-        return run_with_pool
-    return run_async if route.is_async else run_sync
+    if route.is_async:
+        return run_async
+    return run_with_pool if route.use_process_pool else run_sync
 
 
 def _dispatch_unmatched(exchange: Exchange, generation: Generation, found: Match) -> None:

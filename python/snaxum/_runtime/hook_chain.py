@@ -283,6 +283,8 @@ class _ChainRun:
             if result is not None:
                 return result
         if route.is_async:
+            if route.use_process_pool:
+                return await hops.await_with_pool(route.call, request)
             return await route.call(request)
         if hops is None:
             return (

@@ -7,9 +7,10 @@ to the loop. Changes of context variables cross, too. Never decides what runs wh
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import contextvars
 import queue
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from .._host import Exchange
@@ -31,6 +32,26 @@ class Resources(Protocol):
     pools: dict[int, Any]
 
     def pool_for_request(self, request: int) -> RequestPool: ...
+
+
+@contextlib.contextmanager
+def _pool_of(resources: Resources, exchange: Exchange) -> Iterator[RequestPool]:
+    """Make the pool of a request, which is cancelled with it; report its times at the end."""
+    number = exchange.id
+    pool = resources.pools[number] = resources.pool_for_request(number)
+    try:
+        yield pool
+    finally:
+        resources.pools.pop(number, None)
+        pool.report_to(exchange)
+
+
+async def call_with_pool(
+    resources: Resources, exchange: Exchange, function: Callable[..., Any], request: Any
+) -> Any:
+    """Await an `async def` handler that gets the pool, on the loop."""
+    with _pool_of(resources, exchange) as pool:
+        return await function(request, pool)
 
 
 class ThreadHops:
@@ -83,13 +104,12 @@ class ThreadHops:
 
     async def hop_with_pool(self, function: Callable[..., Any], request: Any) -> Any:
         """Call a handler that gets the pool in a thread, and await its result."""
-        pools, number = self._resources.pools, self._exchange.id
-        pools[number] = pool = self._resources.pool_for_request(number)
-        try:
+        with _pool_of(self._resources, self._exchange) as pool:
             return await self.hop(function, request, pool)
-        finally:
-            pools.pop(number, None)
-            pool.report_to(self._exchange)
+
+    async def await_with_pool(self, function: Callable[..., Any], request: Any) -> Any:
+        """Await an `async def` handler that gets the pool, on the loop."""
+        return await call_with_pool(self._resources, self._exchange, function, request)
 
     def wait(self, coroutine: Coroutine[Any, Any, _T]) -> _T:
         """Run a coroutine on the loop, and wait for its result, in a thread of `hop`."""
