@@ -21,7 +21,7 @@ from importlib.machinery import ModuleSpec
 from types import ModuleType
 from typing import Any
 
-from .._reload import import_hook, loader, user_paths
+from .._reload import bytecode, import_hook, loader, user_paths
 from .._reload.env_file import replace_variables
 from .._reload.graph import Graph
 from .._reload.source_cache import SourceCache
@@ -197,6 +197,7 @@ def install() -> None:
     """Let the tasks of each version import its modules from now on."""
     global _replaced
     _replaced = builtins.__import__, importlib.import_module
+    bytecode.install()
     import_hook.install()
     hooked_import, hooked_module = builtins.__import__, importlib.import_module
 

@@ -24,7 +24,7 @@ from typing import Any
 from .._core.objects import type_name
 from .._debug import output as debug_output
 from .._debug import redact
-from .._reload import import_hook, loader, user_paths
+from .._reload import bytecode, import_hook, loader, user_paths
 from .._reload.env_file import replace_variables
 from .._reload.graph import Graph
 from .._reload.source_cache import SourceCache
@@ -79,6 +79,7 @@ def start(
     user_paths.configure(roots, project)
     generations.stage(generations.NullStaging())
     registration.install()
+    bytecode.install()
     import_hook.install()
     loader.install(_sources)
 

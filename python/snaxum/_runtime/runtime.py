@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _registry, templates
 from .._host import Exchange, HostApi
-from .._reload import effects, file_inputs, import_hook, reloader, user_paths
+from .._reload import bytecode, effects, file_inputs, import_hook, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
 from .._reload.watchdog import Watchdog
@@ -120,6 +120,7 @@ class Runtime:
         self._overseer = Overseer(host, self.cancel, self._on_sent, self._check)
         self.retirement = Retirement(lambda: self.loop.loop, counts=reloads)
         watchdog = None
+        bytecode.install()
         if reloads:
             import_hook.install()
             effects.install()

@@ -138,3 +138,28 @@ async fn modules_of_a_watched_directory_are_the_users_too() {
     world.save("../lib/src/lib/more.py", "N = 3\n").await.ran();
     assert_eq!(world.text("/").await, "[3, '']");
 }
+
+// A file that user code loads by its path is read, and never its `.pyc`, which fits any text of the same size
+// and second.
+#[tokio::test]
+async fn a_file_that_is_loaded_by_its_path_is_never_older_than_the_save() {
+    let load = "import importlib.util, pathlib\n\
+                path = pathlib.Path(__file__).parent / 'plugins' / 'one.py'\n\
+                spec = importlib.util.spec_from_file_location('one', path)\n\
+                plugin = importlib.util.module_from_spec(spec)\n\
+                spec.loader.exec_module(plugin)";
+    let app = index(load, "plugin.X");
+    let mut world = World::new(&[("app.py", &app), ("plugins/one.py", "X = 1\n")]).await;
+    let path = world.server.python("plugins/one.py");
+    for version in 2..5 {
+        let time = std::fs::metadata(&path).expect("a file").modified().expect("a time");
+        // Written aside with the old time, and renamed: no reload reads it with another one.
+        let aside = world.server.project.path().join("one.new");
+        std::fs::write(&aside, format!("X = {version}\n")).expect("a file");
+        let file = std::fs::File::options().write(true).open(&aside).expect("a file");
+        file.set_modified(time).expect("a file of ours");
+        std::fs::rename(aside, &path).expect("renamed");
+        world.reload().await;
+        assert_eq!(world.text("/").await, version.to_string());
+    }
+}
