@@ -22,6 +22,9 @@ const QUIET_UNCLOSED: Duration = Duration::from_millis(20);
 const REPLACEMENT: Duration = Duration::from_millis(100);
 /// The longest time that one file delays the others, whatever its writer does.
 const MAX_SETTLE: Duration = Duration::from_millis(150);
+/// The same for a module that its writer has emptied and not closed: without its text, its routes would be
+/// gone. Meanwhile the old code serves.
+const MAX_EMPTIED: Duration = Duration::from_secs(2);
 /// The longest time that a save takes which writes one file after the other.
 const MAX_BURST: Duration = Duration::from_secs(10);
 
@@ -97,10 +100,11 @@ impl Debouncer {
         let quiet = (self.last + self.quiet).min(new_files.max(self.since + MAX_SETTLE));
         let ready = self.files.values().map(PendingFile::ready_at).fold(quiet, Instant::max);
         // Truncated, and not written yet: the disk is read only once all else is ready.
-        let emptied = self.files.iter().filter(|(path, file)| {
-            file.kind != FileEventKind::Removed && file.since + MAX_SETTLE > ready && is_empty(path)
+        let filled = self.files.iter().filter_map(|(path, file)| {
+            let end = file.since + file.wait_for_text(path)?;
+            (end > ready && is_empty(path)).then_some(end)
         });
-        emptied.map(|(_, file)| file.since + MAX_SETTLE).fold(ready, Instant::max)
+        filled.fold(ready, Instant::max)
     }
 
     /// Returns until when a file without a reported end may be half written; `None` if there is
@@ -126,6 +130,18 @@ impl Debouncer {
 impl PendingFile {
     fn is_open(&self) -> bool {
         matches!(self.kind, FileEventKind::Opened | FileEventKind::Modified)
+    }
+
+    /// How long it is waited for if it is empty.
+    fn wait_for_text(&self, path: &Path) -> Option<Duration> {
+        match self.kind {
+            FileEventKind::Removed => None,
+            // An event will report its end.
+            FileEventKind::Opened if path.extension().is_some_and(|it| it == "py") => {
+                Some(MAX_EMPTIED)
+            }
+            _ => Some(MAX_SETTLE),
+        }
     }
 
     fn ready_at(&self) -> Instant {
@@ -198,6 +214,14 @@ mod tests {
         assert_eq!(ready(&[(0, "a", Closed)], &["a"]), 150.0);
         assert_eq!(ready(&[(0, "a", Removed)], &["a"]), 100.0, "it does not exist");
         assert_eq!(ready(&[(0, "a", Closed), (160, "b", Closed)], &["a"]), 160.5);
+    }
+
+    #[test]
+    fn an_emptied_module_is_waited_for_longer_while_its_writer_has_it_open() {
+        assert_eq!(ready(&[(0, "a.py", Opened)], &["a.py"]), 2000.0);
+        assert_eq!(ready(&[(0, "a.py", Opened)], &[]), 150.0, "it has text");
+        assert_eq!(ready(&[(0, "a.py", Opened), (9, "a.py", Closed)], &["a.py"]), 150.0);
+        assert_eq!(ready(&[(0, "a.txt", Opened)], &["a.txt"]), 150.0);
     }
 
     #[test]
