@@ -90,7 +90,10 @@ pub(super) async fn serve<T: ClientSocket, F: Future<Output = Response> + Send +
         // Boxed: few connections need its size.
         Ok(true) => {
             let socket = socket.into_any();
-            Box::pin(http2::serve(socket, preface, respond, &limits, stop, refusals)).await
+            let served = http2::serve(socket, preface, respond, &limits, stop, refusals.clone());
+            let result = Box::pin(served).await;
+            refusals.record_http2_end(&result);
+            result
         }
         Err(error) => {
             tracing::debug!("connection ended before its first request: {error}");

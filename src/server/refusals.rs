@@ -3,6 +3,7 @@
 //!
 //! For the access log and the metrics; without them it does nothing. Never refuses a request.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
@@ -15,6 +16,9 @@ use super::invalid_request::InvalidRequest;
 
 /// The status of a request whose head has not arrived in time; the client gets no response.
 const TOO_SLOW: u16 = 408;
+
+/// The status of frames that are not HTTP/2; the client gets their error in place of a response.
+const BAD_REQUEST: u16 = 400;
 
 /// Records the refused requests of one connection.
 #[derive(Clone, Debug, Default)]
@@ -38,6 +42,16 @@ impl Refusals {
                 self.report(TOO_SLOW, None);
             }
             _ => {}
+        }
+    }
+
+    /// Records the frame that has ended a connection of HTTP/2, if h2 has refused one. It reports no request
+    /// that it refuses by a reset of its stream only.
+    pub(super) fn record_http2_end(&self, result: &hyper::Result<()>) {
+        let error = result.as_ref().err().and_then(Error::source);
+        let error = error.and_then(|error| error.downcast_ref::<h2::Error>());
+        if error.is_some_and(h2::Error::is_library) {
+            self.report(BAD_REQUEST, None);
         }
     }
 

@@ -126,6 +126,9 @@ async fn refused_requests_and_preflights_are_in_the_log_and_the_metrics() {
         assert!(line.contains(" client=127.0.0.1 trace=-"), "{line}");
         drop(socket);
     }
+    // A frame of HTTP/2 with data that belongs to no stream.
+    let frames = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0\0\0\x01\0\0\0\0\0\0x";
+    server.raw(frames).await;
     let preflight = server
         .request(Method::OPTIONS, "/user/7")
         .header("origin", "https://a.example")
@@ -140,6 +143,7 @@ async fn refused_requests_and_preflights_are_in_the_log_and_the_metrics() {
     let text = send(reqwest::Client::new().get(url)).await.text().to_owned();
     for sample in [
         r#"requests_total{method="other",route="unmatched",status="408"} 1"#,
+        r#"requests_total{method="other",route="unmatched",status="400"} 2"#,
         r#"requests_total{method="other",route="unmatched",status="431"} 1"#,
         r#"requests_total{method="GET",route="unmatched",status="400"} 1"#,
         r#"requests_total{method="OPTIONS",route="unmatched",status="200"} 1"#,
