@@ -2,10 +2,11 @@
 //! guard.
 //!
 //! Only names the handlers: the page and its assets are in `page.rs`, the reads of the API in
-//! `api.rs`, the commands in `commands.rs`. The engine never imports this module.
+//! `api.rs` and `bodies.rs`, the commands in `commands.rs`. The engine never imports this module.
 
 mod api;
 pub(super) mod app;
+mod bodies;
 mod browser_websocket;
 mod catch_panic;
 mod commands;
@@ -96,6 +97,10 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/api/workers", get(workers::workers))
         .route("/__snaxum/api/requests", get(api::requests))
         .route("/__snaxum/api/requests/{id}", get(api::request))
+        .route("/__snaxum/api/requests/{id}/body/request", get(bodies::request))
+        .route("/__snaxum/api/requests/{id}/body/response", get(bodies::response))
+        .route("/__snaxum/api/headers", get(bodies::headers))
+        .route("/__snaxum/api/secret-words", get(bodies::secret_words))
         .route("/__snaxum/api/requests/{id}/replay", post(commands::replay))
         .route("/__snaxum/api/requests/{id}/pin", post(commands::pin))
         .route("/__snaxum/api/requests/{id}/unpin", post(commands::unpin))

@@ -5,6 +5,7 @@
 //! it was sent: a slow client loses events, and never delays the server. Knows nothing of sockets.
 
 mod body;
+mod body_kind;
 mod errors;
 mod event;
 mod log;
@@ -20,6 +21,7 @@ mod websocket;
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock, Weak};
 
+use bytes::Bytes;
 use serde_json::Value;
 use tokio::sync::Notify;
 
@@ -37,6 +39,7 @@ use super::redact::Redactor;
 use super::token;
 
 pub(super) use body::redacted_body;
+pub(super) use body_kind::BodyKind;
 use event::ServerChange;
 pub(super) use raw_request::{ReplayOf, SentRequest};
 use state::RecorderState;
@@ -199,6 +202,39 @@ impl Recorder {
         detail.logs = its.iter().map(|line| LogLine::clone(line)).collect();
         detail.messages = messages.iter().map(|each| WebSocketMessage::clone(each)).collect();
         Some(detail)
+    }
+
+    /// The bytes of a body, or the reason why they are not shown; `None` if the request is not
+    /// recorded.
+    pub(super) fn body(
+        &self,
+        id: &str,
+        is_response: bool,
+    ) -> Option<Result<(BodyKind, Bytes), &'static str>> {
+        let state = self.lock();
+        let request = state.request(id.parse().ok()?)?.clone();
+        let redactor = state.redactor.clone();
+        drop(state);
+        Some(request.shown_body(is_response, &redactor))
+    }
+
+    /// The values of headers of the request, then of the response, for each recorded request after
+    /// `after`, newest first.
+    pub(super) fn headers(
+        &self,
+        after: u64,
+        of_request: &[String],
+        of_response: &[String],
+    ) -> Vec<(String, Vec<Option<String>>)> {
+        let state = self.lock();
+        let newer = state.requests.iter().rev().take_while(|request| request.id() > after);
+        let values = newer.map(|request| {
+            let sent = of_request.iter().map(|name| request.request_header(name));
+            let received = of_response.iter().map(|name| request.response_header(name));
+            let values = sent.chain(received).map(|value| value.map(str::to_owned)).collect();
+            (request.id().to_string(), values)
+        });
+        values.collect()
     }
 
     /// Whether a request's content must not be shown, because its handler is marked.

@@ -110,6 +110,23 @@ impl Redactor {
         }
     }
 
+    /// Whether bytes that cannot be masked contain a known value, or with `in_texts` a secret of a
+    /// known form.
+    pub(super) fn has_secret(&self, bytes: &[u8], in_texts: bool) -> bool {
+        if self.values.are_in(bytes) {
+            return true;
+        }
+        let text = if in_texts { String::from_utf8_lossy(bytes) } else { "".into() };
+        let mut redacted = String::with_capacity(text.len());
+        push_redacted(&mut redacted, &text);
+        redacted != text
+    }
+
+    /// The words that mark a name as that of a secret, for a table that only the page can read.
+    pub(super) fn secret_words(&self) -> serde_json::Value {
+        self.names.words()
+    }
+
     /// Returns the end of the part of a cut text that is not the beginning of a secret.
     pub(super) fn end_of_certain(&self, text: &str) -> usize {
         let end = text.len() - self.values.cut_length(text);
@@ -232,6 +249,18 @@ mod tests {
             format!("q={MASK}&r=1")
         );
         assert_eq!(text(|text| redactor.push_path(text, "/a?b&c=\"d\"/x")), format!("/{MASK}/x"));
+    }
+
+    #[test]
+    fn a_secret_is_found_in_bytes() {
+        let mut redactor = Redactor::default();
+        redactor.add_values(&["correct horse".into()]);
+        assert!(redactor.has_secret(b"\xff\xfecorrect horse\0", false));
+        assert!(redactor.has_secret(b"\xff\xfecorrect%20horse\0", false));
+        let key = b"\xff AKIAIOSFODNN7EXAMPLE \0";
+        assert!(redactor.has_secret(key, true));
+        assert!(!redactor.has_secret(key, false));
+        assert!(!redactor.has_secret(b"\xff\xfe\0", true));
     }
 
     #[test]

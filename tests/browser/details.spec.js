@@ -47,25 +47,28 @@ test("an open request has a tab for each part that has content", async ({ page, 
   await world.get("/boom");
 
   await open(page, "/items");
-  expect(await names(page)).toEqual(["Timing", "Request", "Response"]);
+  expect(await names(page)).toEqual(["Response", "Request", "Timing"]);
   const panel = page.getByRole("tabpanel");
-  await expect(panel).toHaveAccessibleName("Timing");
+  await expect(panel).toHaveAccessibleName("Response");
+  await tab(page, "Timing").click();
   await expect(panel.getByRole("row", { name: /^total/ })).toBeVisible();
   await tab(page, "Request").click();
   await expect(panel).toHaveAccessibleName("Request");
-  await expect(panel.getByRole("heading")).toHaveText(["Query", "Headers", "Body"]);
+  await expect(panel.getByRole("heading")).toHaveText(["Query", "Body", "Headers"]);
   await expect(panel.getByTestId("body")).toHaveText("<b>sent</b>\n");
   await tab(page, "Response").click();
   await expect(panel.getByRole("row", { name: "content-type" })).toContainText("application/json");
+  await expect(panel.getByRole("treeitem", { name: /"tea"/ })).toBeVisible();
+  await panel.getByRole("button", { name: "Text" }).click();
   await expect(panel.getByTestId("body")).toHaveText('{"items":["tea"]}\n');
 
   await open(page, "/logs");
-  expect(await names(page)).toEqual(["Timing", "Request", "Response", "Logs 2"]);
+  expect(await names(page)).toEqual(["Response", "Request", "Timing", "Logs 2"]);
   await tab(page, "Logs").click();
   await expect(panel.getByTestId("logs")).toContainText("second");
 
   await open(page, "/boom");
-  expect(await names(page)).toEqual(["Timing", "Request", "Response", "Logs 1", "Error"]);
+  expect(await names(page)).toEqual(["Response", "Request", "Timing", "Logs 1", "Error"]);
   await page.getByRole("button", { name: "Replay", exact: true }).click();
   await expect(row(page, "/boom")).toHaveCount(2);
   await expect(tab(page, "Diff")).toBeVisible();
@@ -76,14 +79,14 @@ test("an open request has a tab for each part that has content", async ({ page, 
 test("the error is shown first, otherwise the part that was chosen last", async ({ page, world }) => {
   for (const address of ["/items", "/logs", "/boom"]) await world.get(address);
   await open(page, "/logs");
-  await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
+  await expect(tab(page, "Response")).toHaveAttribute("aria-selected", "true");
   await expect(page).toHaveURL(/#requests\?open=2&run=[\w-]+$/);
-  await tab(page, "Response").click();
-  await expect(page).toHaveURL(/&part=response$/);
+  await tab(page, "Timing").click();
+  await expect(page).toHaveURL(/&part=timing$/);
 
   await open(page, "/items");
-  await expect(tab(page, "Response")).toHaveAttribute("aria-selected", "true");
-  await expect(page).toHaveURL(/open=1&run=[\w-]+&part=response$/);
+  await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
+  await expect(page).toHaveURL(/open=1&run=[\w-]+&part=timing$/);
   await open(page, "/boom");
   await expect(tab(page, "Error")).toHaveAttribute("aria-selected", "true");
   await expect(page.getByRole("tabpanel").getByTestId("traceback")).toBeVisible();
@@ -93,7 +96,7 @@ test("the error is shown first, otherwise the part that was chosen last", async 
   await open(page, "/logs");
   await tab(page, "Logs").click();
   await open(page, "/items");
-  await expect(tab(page, "Timing")).toHaveAttribute("aria-selected", "true");
+  await expect(tab(page, "Response")).toHaveAttribute("aria-selected", "true");
   await open(page, "/logs");
   await expect(tab(page, "Logs")).toHaveAttribute("aria-selected", "true");
 });
@@ -108,7 +111,7 @@ test("arrow keys move between tabs, and the page's shortcuts still work", async 
   await page.keyboard.press("Tab");
   await expect(tab(page, "Error")).toBeFocused();
   await expect(tab(page, "Error")).toHaveCSS("outline-style", "solid");
-  for (const [key, name] of [["ArrowRight", "Timing"], ["ArrowRight", "Request"], ["ArrowLeft", "Timing"], ["ArrowLeft", "Error"], ["Home", "Timing"], ["End", "Error"], ["ArrowLeft", /^Logs/]]) {
+  for (const [key, name] of [["ArrowRight", "Response"], ["ArrowRight", "Request"], ["ArrowLeft", "Response"], ["ArrowLeft", "Error"], ["Home", "Response"], ["End", "Error"], ["ArrowLeft", /^Logs/]]) {
     await page.keyboard.press(key);
     await selected(name);
     await expect(tab(page, name)).toBeFocused();

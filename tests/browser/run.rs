@@ -23,6 +23,7 @@ macro_rules! spec_files {
 spec_files! {
     accessibility,
     background,
+    broken_bodies,
     calls,
     console,
     details,
@@ -42,6 +43,7 @@ spec_files! {
     replay,
     routes,
     tracebacks,
+    viewers,
     websockets,
     words,
     workers,

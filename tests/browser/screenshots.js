@@ -36,6 +36,15 @@ def average(request: Request) -> dict:
     log.warning("averaging %d prices", len(prices))
     return {"average": sum(prices) / len(prices)}
 
+@route("/sales")
+def sales(request: Request) -> list:
+    """The sales of each day, by city."""
+    cities = ["Graz", "Linz", "Wien"]
+    return [
+        {"city": cities[n % 3], "day": f"2026-03-{1 + n // 3:02}", "sales": 90 + n * 37 % 101, "price": round(2 + n * 0.37 % 3, 2), "note": "sale" if n % 7 == 0 else None}
+        for n in range(60)
+    ]
+
 @route("/closing")
 def close(request: Request) -> str:
     """Waits until the shop is closed."""
@@ -68,7 +77,7 @@ async function main(target) {
     await page.goto(world.console);
     const shows = (id, text) => page.getByTestId(id).filter({ hasText: text }).first().waitFor();
     await shows("connection", "connected");
-    for (const address of ["/items", "/items/9", "/items/1", "/items/2?token=abc", "/average", "/cart", "/stock"]) await world.get(address);
+    for (const address of ["/items", "/items/9", "/items/1", "/items/2?token=abc", "/average", "/sales", "/cart", "/stock"]) await world.get(address);
     world.edit("shop.py", SHOP.replace('@route("/average")', '@route("/mean")'));
     await shows("state", "version 2 live");
     await world.get("/mean");
@@ -105,6 +114,12 @@ async function main(target) {
         }
         if (tab === "workers") await shows("dispatch-row", "/closing");
         await shoot(tab, colorScheme);
+        if (tab === "requests") {
+          await page.getByTestId("request-row").filter({ hasText: "/sales" }).click();
+          await page.getByRole("tab", { name: "Response" }).click();
+          await page.getByRole("grid").waitFor();
+          await shoot("response", colorScheme);
+        }
       }
     }
     await world.get("/closed");

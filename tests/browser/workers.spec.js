@@ -229,7 +229,7 @@ test("a queued request is shown, and later which request blocked it", async ({ p
   const row = page.getByTestId("request-row").filter({ hasText: "/next" });
   await expect(row).toContainText("← #1 /block");
   await row.click();
-  await expect(page.getByRole("tabpanel", { name: "Timing" })).toBeVisible();
+  await page.getByRole("tab", { name: "Timing" }).click();
   await page.getByTestId("blocked-by").getByRole("button", { name: "#1 GET /block" }).click();
   await expect(page.getByTestId("request-details")).toContainText("GET /block");
   await expect(page.getByTestId("hint")).toBeVisible();

@@ -240,7 +240,10 @@ async fn bodies_of_both_ways_are_shown_with_their_secrets_masked() {
     }
     echo(&server, "application/octet-stream", vec![0xff_u8; 9]).await;
     let detail = newest(&server).await;
-    assert_eq!(detail["request_body"], json!({"size": 9, "text": null, "note": "it is not text"}));
+    assert_eq!(
+        detail["request_body"],
+        json!({"size": 9, "text": null, "note": "it is not text", "kind": null})
+    );
 
     server.get("/stream").await;
     let detail = newest(&server).await;
@@ -254,7 +257,8 @@ async fn bodies_of_both_ways_are_shown_with_their_secrets_masked() {
 async fn a_large_body_is_truncated_and_old_bodies_are_dropped_first() {
     let server = Project::new().file("app.py", ECHO).dev().await;
     for _ in 0..300 {
-        echo(&server, "text/plain", "x".repeat(100_000)).await; // two bodies of 64 KiB each are recorded: 256 fit
+        // 64 KiB of the request and all of the response are recorded: 202 of both fit.
+        echo(&server, "text/plain", "x".repeat(100_000)).await;
     }
     let requests = server.api("requests").await;
     let detail = async |place: usize| {
@@ -264,10 +268,14 @@ async fn a_large_body_is_truncated_and_old_bodies_are_dropped_first() {
     let newest = detail(0).await;
     assert_eq!(newest["request_body"]["note"], "it is truncated", "{newest:.600}");
     assert_eq!(newest["request_body"]["text"].as_str().map(str::len), Some(60 * 1024));
-    assert_eq!(detail(255).await["response_body"]["note"], "it is truncated");
+    let oldest = &detail(201).await["response_body"];
     assert_eq!(
-        detail(256).await["response_body"],
-        json!({"size": 100_000, "text": null, "note": "it is not stored"})
+        (&oldest["note"], oldest["text"].as_str().map(str::len)),
+        (&Value::Null, Some(100_000))
+    );
+    assert_eq!(
+        detail(202).await["response_body"],
+        json!({"size": 100_000, "text": null, "note": "it is not stored", "kind": null})
     );
 }
 
@@ -278,7 +286,7 @@ async fn no_body_is_recorded_with_no_capture_bodies() {
     let detail = newest(&server).await;
     assert_eq!(
         detail["request_body"],
-        json!({"size": 9, "text": null, "note": "it is not stored"})
+        json!({"size": 9, "text": null, "note": "it is not stored", "kind": null})
     );
     assert!(!detail.to_string().contains("swordfish"), "{detail}");
 }

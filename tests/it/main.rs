@@ -51,6 +51,7 @@ mod scenarios;
 mod secrets;
 mod security;
 mod serving;
+mod shown_bodies;
 mod shutdown;
 mod support;
 mod sync;

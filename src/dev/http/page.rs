@@ -3,11 +3,11 @@
 //! Reads nothing from disk and nothing about the app: the page loads its data from the API.
 
 use axum::extract::Path;
-use axum::http::HeaderMap;
-use axum::http::header::{CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, HOST};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::{IntoResponse, Response};
 use minijinja::context;
-use rust_embed::Embed;
+use rust_embed::{Embed, EmbeddedFile};
 
 use super::not_found::not_found;
 use crate::dev::paths::PREFIX;
@@ -22,6 +22,7 @@ const LIVE_SCRIPT: &str = "live.js";
 #[include = "*.js"]
 #[include = "*.css"]
 #[include = "*.svg"]
+#[include = "vendor/*.js.gz"]
 struct ConsoleAssets;
 
 pub(super) async fn page(headers: HeaderMap) -> Response {
@@ -69,14 +70,25 @@ pub(super) async fn live_asset(path: Path<String>) -> Response {
 }
 
 pub(super) async fn asset(Path(path): Path<String>) -> Response {
-    // A name in the embedded list, never a path on disk.
-    let file =
-        ConsoleAssets::iter().find(|name| *name == path).and_then(|name| ConsoleAssets::get(&name));
+    // Each browser reads gzip, and no file but a module is compressed.
+    let compressed = embedded(&format!("{path}.gz"));
+    let is_compressed = compressed.is_some();
+    let file = compressed.or_else(|| embedded(&path).filter(|_| !path.ends_with(".gz")));
     let Some(file) = file else { return not_found().await };
     let content_type = match path.rsplit_once('.') {
         Some((_, "js")) => "text/javascript; charset=utf-8",
         Some((_, "css")) => "text/css; charset=utf-8",
         _ => "image/svg+xml",
     };
-    ([(CONTENT_TYPE, content_type)], file.data).into_response()
+    let mut response = ([(CONTENT_TYPE, content_type)], file.data).into_response();
+    if is_compressed {
+        response.headers_mut().insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
+    response
+}
+
+/// Returns a file by its name in the embedded list, which is never a path on disk.
+fn embedded(path: &str) -> Option<EmbeddedFile> {
+    let name = ConsoleAssets::iter().find(|name| *name == path)?;
+    ConsoleAssets::get(&name)
 }

@@ -63,6 +63,10 @@ pub struct RequestSummary {
     pub replay_of: Option<String>,
     /// The exception of the handler in short.
     pub error: Option<ErrorSummary>,
+    /// The content type of the response.
+    pub response_type: Option<String>,
+    /// The size of its body in bytes; null for a stream.
+    pub response_size: Option<u64>,
 }
 
 /// A request that occupied a Python thread while another one waited.
@@ -124,7 +128,7 @@ pub struct Pin {
     pub replays: u64,
 }
 
-/// The recorded part of a body: at most 64 KiB.
+/// The recorded part of a body: at most 64 KiB, or a response of at most 2 MiB.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BodyContent {
@@ -134,6 +138,34 @@ pub struct BodyContent {
     pub text: Option<String>,
     /// Why the text is missing or truncated; null if it is complete.
     pub note: Option<&'static str>,
+    /// `png`, `jpeg`, `gif`, `webp`, `pdf`, `parquet` or `arrow`, by the first bytes of a whole body
+    /// that is not text; null for any other. Its bytes are at
+    /// `/__snaxum/api/requests/ID/body/request` and `/response`.
+    pub kind: Option<&'static str>,
+    /// The pieces of a stream; missing for any other body.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pieces: Option<Vec<StreamPiece>>,
+}
+
+impl BodyContent {
+    /// A body without text.
+    pub(in crate::dev) fn without_text(
+        size: u64,
+        kind: Option<&'static str>,
+        note: Option<&'static str>,
+    ) -> Self {
+        Self { size, text: None, note, kind, pieces: None }
+    }
+}
+
+/// A piece of a stream.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StreamPiece {
+    /// The line of the body in which it begins, from 0.
+    pub line: u64,
+    /// When it was sent, after the head of the request was read.
+    pub after_ms: f64,
 }
 
 /// The current load of the server.

@@ -1,5 +1,8 @@
 //! The shown form of a body: its redacted text, or the reason why there is none.
 
+use bytes::Bytes;
+
+use super::body_kind::BodyKind;
 use super::raw_request::RecordedBody;
 use crate::dev::protocol::BodyContent;
 use crate::dev::redact::Redactor;
@@ -25,13 +28,10 @@ pub(super) fn content(
     redactor: &Redactor,
 ) -> Option<BodyContent> {
     let body = body?;
-    let header = |key: &str| {
-        let found = headers.iter().find(|(name, _)| name == key);
-        found.map(|(_, value)| value.to_ascii_lowercase()).unwrap_or_default()
-    };
-    let (content_type, encoding) = (header("content-type"), header("content-encoding"));
+    let (content_type, encoding) =
+        (header(headers, "content-type"), header(headers, "content-encoding"));
     let size = body.size as u64;
-    let without_text = |why| Some(BodyContent { size, text: None, note: Some(why) });
+    let without_text = |why| Some(BodyContent::without_text(size, None, Some(why)));
     if body.bytes.is_empty() && size > 0 {
         return without_text("it is not stored");
     }
@@ -42,8 +42,14 @@ pub(super) fn content(
         // The names that mark secrets are inside the parts.
         return without_text("it has several parts");
     }
+    if let Some(kind) = kind_of(&body, &content_type) {
+        return Some(BodyContent::without_text(size, Some(kind.name()), None));
+    }
     let Some(text) = decode(&body) else {
-        return without_text("it is not text");
+        return without_text(match body.is_whole() {
+            true => "it is not text",
+            false => "it is not text, and too large to be stored",
+        });
     };
     let mut text = redactor.body(text, &content_type);
     if !body.is_whole() {
@@ -55,7 +61,39 @@ pub(super) fn content(
         }
     }
     let note = (!body.is_whole()).then_some("it is truncated");
-    Some(BodyContent { size, text: Some(text), note })
+    Some(BodyContent { size, text: Some(text), note, kind: None, pieces: None })
+}
+
+fn kind_of(body: &RecordedBody<'_>, content_type: &str) -> Option<BodyKind> {
+    // A part of a picture or a table cannot be shown.
+    body.is_whole().then(|| BodyKind::of(body.bytes, content_type)).flatten()
+}
+
+/// Returns the bytes of a body whose kind is known, or the reason why they are not given: they
+/// cannot be masked.
+pub(super) fn shown_bytes(
+    body: Option<RecordedBody<'_>>,
+    headers: &[(String, String)],
+    redactor: &Redactor,
+) -> Result<(BodyKind, Bytes), &'static str> {
+    let shown = body.as_ref().and_then(|body| {
+        let encoding = header(headers, "content-encoding");
+        let is_plain = encoding.is_empty() || encoding == "identity";
+        is_plain.then(|| kind_of(body, &header(headers, "content-type"))).flatten()
+    });
+    let (Some(kind), Some(body)) = (shown, body) else {
+        return Err("The body is not stored, or not of a kind that is shown.");
+    };
+    if redactor.has_secret(body.bytes, kind.has_texts()) {
+        return Err("The body contains a secret, and cannot be masked.");
+    }
+    Ok((kind, Bytes::copy_from_slice(body.bytes)))
+}
+
+/// Returns a header in lower case, or an empty text.
+fn header(headers: &[(String, String)], key: &str) -> String {
+    let found = headers.iter().find(|(name, _)| name == key);
+    found.map(|(_, value)| value.to_ascii_lowercase()).unwrap_or_default()
 }
 
 /// Decodes UTF-8; a truncated body may end with half a character.

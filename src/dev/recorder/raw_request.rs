@@ -14,6 +14,8 @@ use crate::message::{BodyStart, MAX_BODY_START, RequestRecord};
 const MAX_HEAD: usize = 16 * 1024;
 /// The most bytes of memory that the next request reuses.
 const REUSED: usize = 4 * 1024;
+/// The largest response that is stored as a whole: a figure, or a table of some thousand rows.
+const MAX_RESPONSE: usize = 2 * 1024 * 1024;
 
 /// All bytes in one buffer, which the next request reuses.
 #[derive(Clone, Default)]
@@ -25,6 +27,8 @@ pub(super) struct RawRequest {
     is_head_whole: bool,
     request: Option<BodyRange>,
     response: Option<BodyRange>,
+    /// A response that is larger than [`MAX_BODY_START`]: shared with the connection, not copied.
+    large_response: Option<Bytes>,
 }
 
 /// A body in the buffer.
@@ -85,8 +89,11 @@ impl RawRequest {
             self.ends.clear();
         }
         self.request = self.store(request_body, captures_bodies);
+        let size = record.response_body.map_or(0, Bytes::len);
+        let is_large = captures_bodies && (MAX_BODY_START + 1..=MAX_RESPONSE).contains(&size);
+        self.large_response = record.response_body.filter(|_| is_large).cloned();
         let response = record.response_body.cloned().map(BodyStart::from);
-        self.response = self.store(response.as_ref(), captures_bodies);
+        self.response = self.store(response.as_ref(), captures_bodies && !is_large);
     }
 
     pub(super) fn request_body(&self) -> Option<RecordedBody<'_>> {
@@ -94,12 +101,17 @@ impl RawRequest {
     }
 
     pub(super) fn response_body(&self) -> Option<RecordedBody<'_>> {
+        if let Some(bytes) = &self.large_response {
+            return Some(RecordedBody { bytes, size: bytes.len() });
+        }
         self.body(self.response.as_ref()?)
     }
 
     /// The stored bytes of both bodies.
     pub(super) fn body_bytes(&self) -> usize {
-        [&self.request, &self.response].into_iter().flatten().map(|part| part.stored.len()).sum()
+        let parts = [&self.request, &self.response].into_iter().flatten();
+        let large = self.large_response.as_ref().map_or(0, Bytes::len);
+        parts.map(|part| part.stored.len()).sum::<usize>() + large
     }
 
     /// Frees the bodies; their sizes stay.
@@ -107,6 +119,7 @@ impl RawRequest {
         for part in [&mut self.request, &mut self.response].into_iter().flatten() {
             part.stored = 0..0;
         }
+        self.large_response = None;
         self.bytes.truncate(self.ends.last().copied().unwrap_or_default());
         self.bytes.shrink_to(REUSED);
     }

@@ -5,11 +5,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::http::{HeaderMap, HeaderName};
+use bytes::Bytes;
 
 use crate::dispatcher;
 use crate::message::{Phases, PoolTime, RequestRecord, Traceback, header_texts, ms, unix_ms};
 
-use super::body::content;
+use super::body::{content, shown_bytes};
+use super::body_kind::BodyKind;
 use super::raw_request::{RawRequest, ReplayOf, SentRequest};
 use super::route_index::RouteIndex;
 use crate::dev::protocol::{Blocker, ErrorSummary, RequestDetail, RequestSummary, TrackedError};
@@ -206,7 +208,32 @@ impl RecordedRequest {
             pool: self.pool,
             replay_of: self.replay_of.map(|id| id.to_string()),
             error: self.traceback.as_deref().map(ErrorSummary::from),
+            response_type: self.response_header("content-type").map(str::to_owned),
+            response_size: self.raw.response_body().map(|body| body.size as u64),
         }
+    }
+
+    /// A header of the request, redacted.
+    pub(super) fn request_header(&self, name: &str) -> Option<&str> {
+        self.header(FIRST_HEADER, self.request_ends, name)
+    }
+
+    /// A header of the response, redacted.
+    pub(super) fn response_header(&self, name: &str) -> Option<&str> {
+        self.header(self.request_ends, self.ends.len(), name)
+    }
+
+    /// The bytes of the body of its response, or else of the request, if they can be shown.
+    pub(super) fn shown_body(
+        &self,
+        is_response: bool,
+        redactor: &Redactor,
+    ) -> Result<(BodyKind, Bytes), &'static str> {
+        let (body, from, to) = match is_response {
+            true => (self.raw.response_body(), self.request_ends, self.ends.len()),
+            false => (self.raw.request_body(), FIRST_HEADER, self.request_ends),
+        };
+        shown_bytes(body, &self.headers(from, to), redactor)
     }
 
     pub(super) fn detail(&self, redactor: &Redactor) -> RequestDetail {
@@ -261,6 +288,11 @@ impl RecordedRequest {
     fn text_at(&self, position: usize) -> &str {
         let start = position.checked_sub(1).map_or(0, |before| self.ends[before]);
         &self.text[start..self.ends[position]]
+    }
+
+    fn header(&self, from: usize, to: usize, name: &str) -> Option<&str> {
+        let at = (from..to).step_by(2).find(|&at| self.text_at(at) == name)?;
+        Some(self.text_at(at + 1))
     }
 
     fn headers(&self, from: usize, to: usize) -> Vec<(String, String)> {

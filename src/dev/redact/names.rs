@@ -16,6 +16,12 @@ impl SecretNames {
         Self { extra: extra.iter().map(|words| spaced(words)).collect() }
     }
 
+    /// The known words and phrases, and the words of this project with a space at both ends.
+    pub(super) fn words(&self) -> serde_json::Value {
+        let (words, phrases) = (&SECRET_DATA.words, &SECRET_DATA.phrases);
+        serde_json::json!({"words": words, "phrases": phrases, "extra": &*self.extra})
+    }
+
     /// Whether a value with this name is a secret.
     pub(super) fn is_secret(&self, name: &str) -> bool {
         if is_known_secret(name) {

@@ -62,6 +62,11 @@ impl SecretValues {
             .unwrap_or(text.len())
     }
 
+    /// Whether the bytes contain a value.
+    pub(super) fn are_in(&self, bytes: &[u8]) -> bool {
+        self.finder.as_ref().is_some_and(|finder| finder.is_match(bytes))
+    }
+
     /// Masks each value in the text.
     pub(super) fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
         let Some(finder) = &self.finder else { return Cow::Borrowed(text) };

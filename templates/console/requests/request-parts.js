@@ -4,11 +4,12 @@
 
 import { html } from "../vendor/preact-htm.js";
 import { changedSince } from "../errors/failures.js";
-import { pluralize, timeOfDay, visible } from "../components/format.js";
+import { timeOfDay, visible } from "../components/format.js";
 import { PhaseTable, REQUEST_PHASES } from "../components/phases.js";
-import { Preview } from "./preview.js";
 import { ResponseDiff } from "./response-diff.js";
 import { Traceback } from "../errors/traceback.js";
+import { Body } from "../viewers/body.js";
+import { EntryList } from "../viewers/entry-list.js";
 import { WaitReasons } from "./wait-reasons.js";
 
 /** Returns the parts of a request with all details, in their order. Parts without content are omitted. */
@@ -16,9 +17,9 @@ export function partsOf(request, { state, select }) {
   const { id, logs, traceback, replay_of } = request;
   const messages = messagesOf(request, state);
   return [
-    ...partsOfSummary(request, { select }),
-    { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
+    { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
+    ...partsOfSummary(request, { select }),
     messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} messages=${messages} />` },
     logs?.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
     traceback && {
@@ -41,43 +42,31 @@ export function partsOfSummary(request, { select }) {
 
 /**
  * Returns the name of the part to show: the part in the URL, else the error, else the part that the user
- * chose last.
+ * chose last, else the response.
  */
 export function partToShow(parts, { inUrl, lastChosen }) {
   const exists = (wanted) => parts.some(({ name }) => name === wanted);
-  return [inUrl, "error", lastChosen].find(exists) ?? "timing";
+  return [inUrl, "error", lastChosen, "messages", "response"].find(exists) ?? "timing";
 }
 
-function RequestPart({ request: { query, request_headers: headers, request_body: body } }) {
+function RequestPart({ request: { id, query, request_headers: headers, request_body: body } }) {
   return html`
     ${query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(String(query))]} />`}
+    ${body?.size > 0 && html`<h3>Body</h3><${Body} id=${id} part="request" body=${body} headers=${headers} />`}
     <h3>Headers</h3>
     <${Pairs} pairs=${headers} />
-    ${body?.size > 0 && html`<h3>Body</h3><${Body} body=${body} />`}
   `;
 }
 
-function ResponsePart({ request: { response_headers: headers, response_body: body } }) {
+// These are the server's own, in dev mode only.
+const OWN_HEADERS = new Set(["x-request-id", "x-snaxum-gen", "x-snaxum-stale", "server-timing"]);
+
+function ResponsePart({ request: { id, response_headers: headers, response_body: body } }) {
+  const isOwn = ([name]) => OWN_HEADERS.has(name);
   return html`
+    ${body?.size > 0 ? html`<${Body} id=${id} part="response" body=${body} headers=${headers} />` : html`<p class="dim">${body ? "The body is empty." : "No body is recorded."}</p>`}
     <h3>Headers</h3>
-    <${Pairs} pairs=${headers} />
-    ${body?.size > 0 && html`
-      <h3>Body</h3>
-      <${Body} body=${body} />
-      ${body.text && isHtml(headers) && html`<${Preview} text=${body.text} />`}
-    `}
-  `;
-}
-
-function isHtml(headers) {
-  return headers.some(([name, value]) => name === "content-type" && /^text\/html\b/i.test(value));
-}
-
-/** Shows a body as text; HTML too, as its source. */
-function Body({ body: { size, text, note } }) {
-  return html`
-    ${text !== null && html`<pre class="body" tabindex="0" data-testid="body">${text.split("\n").map((line) => `${visible(line)}\n`)}</pre>`}
-    <p class="dim">${pluralize(size, "byte")}${note && `: ${note}`}</p>
+    <${Pairs} pairs=${[...headers.filter((pair) => !isOwn(pair)), ...headers.filter(isOwn)]} />
   `;
 }
 
@@ -89,20 +78,8 @@ function messagesOf({ id, messages = [] }, state) {
 }
 
 function Messages({ messages }) {
-  return html`
-    <table class="facts" data-testid="messages">
-      <tbody>
-        ${messages.map(
-          ({ number, time_ms, direction, size, text, note }) => html`
-            <tr key=${number}>
-              <th scope="row"><span class="dim">${timeOfDay(time_ms)}</span> ${direction === "in" ? "→ in" : "← out"}</th>
-              <td>${text !== null && html`<code>${visible(text)}</code>`} <span class="dim">${pluralize(size, "byte")}${note && `: ${note}`}</span></td>
-            </tr>
-          `,
-        )}
-      </tbody>
-    </table>
-  `;
+  const entries = messages.map((message) => ({ ...message, name: message.direction === "in" ? "→ in" : "← out" }));
+  return html`<${EntryList} entries=${entries} label="Messages" word="message" testId="messages" />`;
 }
 
 export function Logs({ lines }) {

@@ -56,6 +56,17 @@ export async function fetchJson(path, signal) {
   return parseJson(text);
 }
 
+/**
+ * Fetches the bytes of a recorded body: `ID/body/request` or `ID/body/response`.
+ * @param {string} path
+ * @param {AbortSignal} [signal]
+ */
+export async function fetchBody(path, signal) {
+  const response = await fetch(`${base}api/requests/${path}`, { signal });
+  if (!response.ok) throw new Error((await response.text()).trim().replace(/\.$/, "") || `the server responded with ${response.status}`);
+  return new Uint8Array(await response.arrayBuffer());
+}
+
 /** Returns whether the server is up but no longer accepts this page's cookie. */
 export async function isSignedOut() {
   try {

@@ -130,7 +130,7 @@ async fn send(
     let mut content = redacted_body(&body.bytes, body.size, &detail.response_headers, &redactor);
     if dev.inner.recorder.is_private(&id) {
         let note = Some("the handler is marked @no_capture");
-        content = Some(BodyContent { size: body.size as u64, text: None, note });
+        content = Some(BodyContent::without_text(body.size as u64, None, note));
     } else if let Some(content) = content.as_mut().filter(|_| body.note.is_some()) {
         (content.size, content.note) = (body.bytes.len() as u64, body.note);
     }

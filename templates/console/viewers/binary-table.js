@@ -1,0 +1,135 @@
+// Arrow and Parquet as tables, read in this page by the vendored libraries, which are loaded on demand.
+//
+// The server cannot mask what is in them, so columns with secret names are masked here, by its words.
+
+import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { visible } from "../components/format.js";
+import { fetchJson } from "../server/api.js";
+import { DataTable } from "./data-table.js";
+import { inferType } from "./values.js";
+
+/** @import { Table } from "./values.js" */
+
+const MASK = "••••";
+// More would take the page too much memory.
+const MAX_ROWS = 100_000;
+const MAX_COLUMNS = 5000;
+
+/** @param {{ bytes: Uint8Array, kind: "arrow" | "parquet", fileName: string }} props */
+export function BinaryTable({ bytes, kind, fileName }) {
+  const [result, setResult] = useState(/** @type {{ table?: Table, problem?: string }} */ ({}));
+  useEffect(() => {
+    let isShown = true;
+    const name = kind === "arrow" ? "Arrow" : "Parquet";
+    load(bytes, kind).then(
+      (table) => isShown && setResult({ table }),
+      (error) => isShown && setResult({ problem: `It cannot be read as ${name}: ${error?.message ?? error}` }),
+    );
+    return () => {
+      isShown = false;
+    };
+  }, [bytes, kind]);
+  if (result.problem) return html`<p class="warn" data-testid="table-problem">▲ ${visible(result.problem)}.</p>`;
+  if (!result.table) return html`<p class="dim">Reading the table…</p>`;
+  return html`<${DataTable} table=${result.table} label="The content as a table" fileName=${fileName} />`;
+}
+
+/**
+ * @typedef {object} Read what a library has read
+ * @property {string[]} names
+ * @property {string[]} types
+ * @property {((row: number) => unknown)[]} values
+ * @property {number} length
+ * @property {string | null} problem
+ */
+
+/**
+ * @param {Uint8Array} bytes
+ * @param {string} kind
+ * @returns {Promise<Table>}
+ */
+async function load(bytes, kind) {
+  const isSecret = secretTest(await fetchJson("secret-words"));
+  const { names, types, values, length, problem } = await (kind === "arrow" ? readArrow(bytes) : readParquet(bytes));
+  const columns = names.slice(0, MAX_COLUMNS).map((name, index) => {
+    const isMasked = isSecret(name);
+    const at = isMasked ? (/** @type {number} */ row) => (values[index](row) == null ? null : MASK) : values[index];
+    return { name, at, ...inferType(at, length), type: types[index] };
+  });
+  return { columns, length, problem: problem ?? (names.length > MAX_COLUMNS ? `has ${names.length} columns; the first ${MAX_COLUMNS} are shown` : null) };
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Promise<Read>}
+ */
+async function readArrow(bytes) {
+  const [{ tableFromIPC, setCompressionCodec }, { decompress }] = await Promise.all([import("../vendor/arrow.js"), import("../vendor/zstd.js")]);
+  // A copy, because a part of a larger buffer may not be aligned.
+  setCompressionCodec(ZSTD_OF_ARROW, { decode: (part) => decompress(part).slice() });
+  const table = tableFromIPC(bytes, { useBigInt: true, useDate: true });
+  const { fields } = table.schema;
+  const columns = fields.map((_, index) => table.getChildAt(index));
+  return { names: fields.map(({ name }) => name), types: fields.map(({ type }) => arrowType(type)), values: columns.map((column) => (/** @type {number} */ row) => column.at(row)), length: table.numRows, problem: null };
+}
+
+const ZSTD_OF_ARROW = 1;
+// By the number in the format's `Type`.
+const ARROW_TYPES = ["", "null", "int", "float", "binary", "text", "bool", "decimal", "date", "time of day", "time", "interval", "list", "struct", "union", "bytes", "list", "map", "duration", "binary", "text", "list", "runs", "binary", "text", "list", "list"];
+
+/**
+ * @param {import("../vendor/arrow.js").ArrowType} type
+ * @returns {string}
+ */
+function arrowType({ typeId, bitWidth, signed, precision, dictionary }) {
+  if (typeId === -1) return `${arrowType(dictionary)} (category)`;
+  if (typeId === 2) return `${signed ? "int" : "uint"}${bitWidth}`;
+  if (typeId === 3) return `float${16 << precision}`;
+  return ARROW_TYPES[typeId] ?? "other";
+}
+
+/**
+ * @param {Uint8Array} bytes
+ * @returns {Promise<Read>}
+ */
+async function readParquet(bytes) {
+  const [{ parquetMetadata, parquetRead, parquetSchema }, { decompress }] = await Promise.all([import("../vendor/parquet.js"), import("../vendor/zstd.js")]);
+  const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
+  const metadata = parquetMetadata(file);
+  const fields = parquetSchema(metadata).children.map(({ element }) => element);
+  const rows = Number(metadata.num_rows);
+  const length = Math.min(rows, MAX_ROWS);
+  /** @type {unknown[][]} */
+  const data = [];
+  await parquetRead({ file, metadata, rowEnd: length, rowFormat: "array", compressors: { ZSTD: (part) => decompress(part) }, onComplete: (rows) => {
+    for (const row of rows) data.push(row);
+  } });
+  return {
+    names: fields.map(({ name }) => name),
+    types: fields.map(parquetType),
+    values: fields.map((_, index) => (/** @type {number} */ row) => data[row][index]),
+    length,
+    problem: rows > length ? `has ${rows} rows; the first ${length} are shown` : null,
+  };
+}
+
+/** @param {import("../vendor/parquet.js").ParquetElement} element */
+function parquetType({ type, logical_type: logical, converted_type: converted, num_children: children }) {
+  const name = logical?.type ?? converted ?? (children ? "struct" : type);
+  /** @type {Record<string, string>} */
+  const known = { STRING: "text", UTF8: "text", BYTE_ARRAY: "bytes", DOUBLE: "float64", FLOAT: "float32", BOOLEAN: "bool", TIMESTAMP: "time", TIMESTAMP_MICROS: "time", TIMESTAMP_MILLIS: "time", INT96: "time" };
+  if (logical?.type === "INTEGER") return `${logical.isSigned ? "int" : "uint"}${logical.bitWidth}`;
+  return known[String(name)] ?? String(name ?? "other").toLowerCase();
+}
+
+/**
+ * Returns the test of a name by the words of the server's masks.
+ * @param {{ words: string[], phrases: [string, string][], extra: string[] }} secret
+ */
+function secretTest({ words, phrases, extra }) {
+  return (/** @type {string} */ name) => {
+    const parts = name.replace(/([a-z0-9])([A-Z])/g, "$1 $2").toLowerCase().split(/[^\p{L}\p{N}]+/u).filter(Boolean);
+    const spaced = ` ${parts.join(" ")} `;
+    return parts.some((part) => words.includes(part)) || phrases.some((phrase) => spaced.includes(` ${phrase.join(" ")} `)) || extra.some((text) => spaced.includes(text));
+  };
+}
