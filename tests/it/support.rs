@@ -446,6 +446,11 @@ impl Server {
         line.split_whitespace().nth(1).and_then(|kb| kb.parse::<usize>().ok()).expect("kB") * 1024
     }
 
+    /// The children of the started process.
+    pub(crate) fn processes(&self) -> Vec<Process> {
+        Process::children_of(self.pid)
+    }
+
     /// The descendants of the process that runs Python.
     pub(crate) fn children(&self) -> Vec<Process> {
         Process::below(self.python_pid())

@@ -41,7 +41,17 @@ impl Parent {
     pub(super) fn start_candidates(&mut self) {
         let count = self.seats.len();
         tracing::info!("reload: starting {count} new {}", processes(count));
-        for number in 1..=count {
+        self.start_next_candidates();
+    }
+
+    /// Starts as many new processes as may load the code at once.
+    fn start_next_candidates(&mut self) {
+        let limit = self.max_loading();
+        while let Some(deploy) = &self.deploy
+            && deploy.candidates.len() < self.seats.len()
+            && self.loading_candidates() < limit
+        {
+            let number = deploy.candidates.len() + 1;
             match self.start(number, self.generation + 1, Role::Candidate) {
                 Ok(id) => {
                     if let Some(deploy) = &mut self.deploy {
@@ -56,8 +66,25 @@ impl Parent {
         }
     }
 
+    /// The most processes that load code at once: requests need the other cores. Processes that are forked
+    /// from a preloader have it.
+    fn max_loading(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(2, usize::from);
+        match self.deploy.as_ref().and_then(|deploy| deploy.preloader) {
+            Some(_) => self.seats.len(),
+            None => (cores / 2).max(1),
+        }
+    }
+
+    fn loading_candidates(&self) -> usize {
+        let is_loading =
+            |it: &&ServingProcess| it.role == Role::Candidate && it.stage == Stage::Loading;
+        self.processes.iter().filter(is_loading).count()
+    }
+
     /// Lets the new processes serve if all of them can serve.
     pub(super) fn on_candidate_loaded(&mut self) {
+        self.start_next_candidates();
         let Some(deploy) = &self.deploy else { return };
         let candidates = deploy.candidates.clone();
         let is_loaded =

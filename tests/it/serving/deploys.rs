@@ -1,6 +1,8 @@
 //! New code without a lost request: SIGHUP and `snaxum reload`.
 
 use super::keep_alive::{KeepAlive, Load};
+use std::thread::available_parallelism;
+
 use crate::support::{Project, Server, in_time};
 
 fn app(version: &str) -> String {
@@ -100,6 +102,29 @@ async fn code_that_does_not_load_changes_nothing_and_the_client_gets_the_traceba
     server.edit("app.py", &app("two"));
     assert_eq!(reload(&server).await.0, Some(0));
     assert_eq!(server.get("/version").await.json()["version"], "two");
+}
+
+#[tokio::test]
+async fn half_of_the_cores_load_new_code_and_the_others_are_left_to_requests() {
+    let at_once = (available_parallelism().expect("a number").get() / 2).max(1);
+    let count = at_once + 1;
+    let server = project(&["--processes", &count.to_string()]).serve().await;
+    server.edit("app.py", &format!("import _gate\n_gate.wait('load')\n{}", app("two")));
+    server.signal(libc::SIGHUP);
+    let mut held = Vec::new();
+    for _ in 0..at_once {
+        held.push(server.arrival().await);
+    }
+
+    assert_eq!(server.processes().len(), count + at_once);
+
+    for loading in held {
+        loading.open().await;
+    }
+    server.arrival().await.open().await;
+    server.err.wait_for(&format!("G2 is live in {count} new processes")).await;
+    assert_eq!(server.get("/version").await.json()["version"], "two");
+    server.stop().await;
 }
 
 #[tokio::test]
