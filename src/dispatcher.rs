@@ -237,9 +237,9 @@ where
     };
     let failure = match response {
         Ok(Ok(response)) => {
-            let PythonResponse { generation, route, outcome, raised, timestamps, delivery } =
+            let PythonResponse { generation, route, outcome, raised, timestamps, delivery, .. } =
                 response;
-            let is_unrouted = route.is_none();
+            let is_unrouted = !response.is_routed;
             observation.received(generation, route, timestamps, &outcome);
             let is_stream =
                 matches!(outcome, HandlerOutcome::Response { body: ResponseBody::Stream(_), .. });

@@ -104,8 +104,10 @@ impl RequestBody {
 pub struct PythonResponse {
     /// The generation of user code that responded.
     pub generation: u64,
-    /// The [`RouteInfo::id`] that matched, if one did; empty unless the request is observed.
-    pub route: Option<String>,
+    /// Whether a route matched.
+    pub is_routed: bool,
+    /// Its [`RouteInfo::id`], if the request is observed.
+    pub route: Option<Arc<str>>,
     /// The response, or a failure.
     pub outcome: HandlerOutcome,
     /// The exception that an error handler has responded to.

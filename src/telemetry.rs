@@ -44,7 +44,7 @@ pub use health::Readiness;
 pub(crate) use health::health_response;
 pub use histogram::{HistogramSnapshot, REQUEST_BOUNDS, WAIT_BOUNDS};
 pub use identity::{HexText, Identities, TraceContext};
-pub(crate) use identity::{TRACEPARENT, X_REQUEST_ID};
+pub(crate) use identity::{RequestIdentity, TRACEPARENT, X_REQUEST_ID};
 pub use line_log::{LineLog, LogPlace, reopen_logs};
 pub use metrics::UNMATCHED;
 pub use metrics_page::{MetricsSource, metrics_router};
@@ -104,9 +104,9 @@ impl Telemetry {
         Ok(Some(Arc::new(Self { metrics, access_log, identities, spans, has_ids })))
     }
 
-    /// Whether responses have the ids of their requests.
-    pub(crate) fn has_ids(&self) -> bool {
-        self.has_ids
+    /// The identity of a request, if its response and the logs have it.
+    pub(crate) fn identify(&self, number: u64, head: &Head) -> Option<RequestIdentity> {
+        self.has_ids.then(|| self.identities.identify(number, head.headers()))
     }
 
     /// Uses the routes of another generation from now on.
@@ -159,12 +159,12 @@ impl Telemetry {
         request: &RequestOutcome<'_>,
         route: Arc<RouteMetrics>,
     ) -> EndedRequest {
-        let RequestOutcome { number, status, generation, phases, time, began, .. } = *request;
+        let RequestOutcome { status, generation, phases, time, began, .. } = *request;
         let tasks = if self.spans.is_some() { request.tasks.to_vec() } else { Vec::new() };
         EndedRequest {
             telemetry: Arc::clone(self),
             head: request.head.clone(),
-            number,
+            identity: request.identity.cloned(),
             route,
             status,
             generation,
@@ -177,17 +177,12 @@ impl Telemetry {
 
     fn log(&self, request: &RequestOutcome<'_>, route: &RouteMetrics, bytes: u64, total: Duration) {
         self.metrics.ended();
-        if self.access_log.is_none() && self.spans.is_none() {
-            return;
-        }
-        let (head, number) = (request.head, request.number);
-        let request_id = self.identities.request_id(number, head.headers());
-        let trace = self.identities.trace(number, head.headers());
-        if let Some(spans) = self.spans.as_ref().filter(|_| trace.is_sampled()) {
+        let (head, Some(identity)) = (request.head, request.identity) else { return };
+        if let Some(spans) = self.spans.as_ref().filter(|_| identity.trace().is_sampled()) {
             spans.record(|| RequestSpan {
-                trace,
+                trace: identity.trace(),
                 trace_state: identity::trace_state(head.headers()),
-                request_id: request_id.clone(),
+                request_id: identity.id().to_owned(),
                 method: head.method().to_owned(),
                 path: head.raw_path().to_owned(),
                 scheme: head.scheme(),
@@ -206,7 +201,7 @@ impl Telemetry {
         let Some(log) = &self.access_log else { return };
         log.write(&AccessLine {
             time: request.time + total,
-            request_id: Some(&request_id),
+            identity: Some(identity),
             client: head.client().map(|address| address.ip()),
             method: Some(head.method()),
             path: Some(head.raw_path()),
@@ -216,7 +211,6 @@ impl Telemetry {
             total,
             phases: request.phases,
             generation: request.generation,
-            trace: Some(trace),
         });
     }
 
@@ -234,7 +228,7 @@ impl Telemetry {
         let Some(log) = &self.access_log else { return };
         log.write(&AccessLine {
             time: SystemTime::now(),
-            request_id: None,
+            identity: None,
             client,
             method,
             path,
@@ -244,7 +238,6 @@ impl Telemetry {
             total: Duration::ZERO,
             phases: Phases::default(),
             generation: None,
-            trace: None,
         });
     }
 
@@ -261,7 +254,7 @@ impl Telemetry {
 #[derive(Clone, Copy)]
 pub(crate) struct RequestOutcome<'a> {
     pub(crate) head: &'a Head,
-    pub(crate) number: u64,
+    pub(crate) identity: Option<&'a RequestIdentity>,
     /// The id of its route.
     pub(crate) route: Option<&'a str>,
     pub(crate) status: u16,
@@ -284,7 +277,7 @@ pub(crate) struct RequestOutcome<'a> {
 struct EndedRequest {
     telemetry: Arc<Telemetry>,
     head: Head,
-    number: u64,
+    identity: Option<RequestIdentity>,
     route: Arc<RouteMetrics>,
     status: u16,
     generation: Option<u64>,
@@ -326,7 +319,7 @@ impl EndedRequest {
     fn outcome(&self) -> RequestOutcome<'_> {
         RequestOutcome {
             head: &self.head,
-            number: self.number,
+            identity: self.identity.as_ref(),
             route: None,
             status: self.status,
             generation: self.generation,

@@ -40,7 +40,6 @@ from ._runtime.dispatch import (
     calls_plain_handler,
     dispatch_before_body,
     dispatch_request,
-    record_route,
     runner_of,
 )
 from ._runtime.generations import Generation, current
@@ -323,8 +322,8 @@ def dispatch_found(
 ) -> None:
     """Run a request whose route Rust has found, or pass it on."""
     run, generation, route = target
-    if respond.is_timed:
-        record_route(exchange, route)
+    if trace_context.is_on:
+        trace_context.attach(exchange)
     run(exchange, generation, route, request)
 
 

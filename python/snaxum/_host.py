@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
 
-    # By method, the names of the parameters of a route, and the object that Rust calls it by.
-    IndexedRoutes = list[tuple[str, list[str], Any]]
+    # By method, the names of a route's parameters, its id, and the object that Rust calls it by.
+    IndexedRoutes = list[tuple[str, list[str], str, Any]]
 else:
     Protocol = object  # only type checkers need it, and each one takes long to make
 

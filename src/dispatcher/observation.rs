@@ -16,7 +16,7 @@ use crate::message::{
     RequestRecord, ResponseBody, StartRecord, Timestamps, Traceback, ms,
 };
 use crate::python_runtime::PythonRuntime;
-use crate::telemetry::{RequestOutcome, TRACEPARENT, Telemetry, X_REQUEST_ID};
+use crate::telemetry::{RequestIdentity, RequestOutcome, TRACEPARENT, Telemetry, X_REQUEST_ID};
 
 use super::body::BodyError;
 
@@ -47,7 +47,7 @@ struct Observed<'a> {
     /// The route id of the static directory that responded.
     static_route: Option<String>,
     /// The route id that Python has found, if it has not responded.
-    found_route: Option<String>,
+    found_route: Option<Arc<str>>,
     has_client_left: bool,
     is_ended: bool,
 }
@@ -55,7 +55,7 @@ struct Observed<'a> {
 /// How Python handled the request.
 struct Handled {
     generation: u64,
-    route: Option<String>,
+    route: Option<Arc<str>>,
     timestamps: Option<Box<Timestamps>>,
 }
 
@@ -127,7 +127,7 @@ impl<'a> Observation<'a> {
     pub(crate) fn received(
         &mut self,
         generation: u64,
-        route: Option<String>,
+        route: Option<Arc<str>>,
         timestamps: Option<Box<Timestamps>>,
         outcome: &HandlerOutcome,
     ) {
@@ -167,11 +167,13 @@ impl<'a> Observation<'a> {
         observed.emit_end(status, response.headers(), total, phases, traceback);
         observed.is_ended = true;
         if let Some(telemetry) = observed.telemetry {
-            if telemetry.has_ids() {
-                observed.identify(response.headers_mut());
+            let identity = telemetry.identify(observed.id, observed.head);
+            if let Some(identity) = &identity {
+                observed.add_ids(identity, response.headers_mut());
             }
             let has_layers = observed.runtime.http_layers().is_some();
-            telemetry.responded(&observed.outcome(status, phases, total), response, has_layers);
+            let outcome = observed.outcome(identity.as_ref(), status, phases, total);
+            telemetry.responded(&outcome, response, has_layers);
         }
     }
 }
@@ -208,14 +210,12 @@ impl Observed<'_> {
     }
 
     /// Adds the id of the request and its place in a trace. In dev mode, the id is there already.
-    fn identify(&self, headers: &mut HeaderMap) {
-        let (identities, request) = (self.runtime.identities(), self.head.headers());
-        if !self.runtime.config().dev
-            && let Ok(id) = HeaderValue::try_from(identities.request_id(self.id, request))
-        {
-            headers.insert(X_REQUEST_ID, id);
+    fn add_ids(&self, identity: &RequestIdentity, headers: &mut HeaderMap) {
+        headers.reserve(2);
+        if !self.runtime.config().dev {
+            headers.insert(X_REQUEST_ID, identity.id_header());
         }
-        headers.insert(TRACEPARENT, identities.trace(self.id, request).header());
+        headers.insert(TRACEPARENT, identity.trace_header());
     }
 
     /// Completes the record of a request without a response of Python: its client has left, or its time
@@ -232,12 +232,18 @@ impl Observed<'_> {
         handled.or(self.static_route.as_deref()).or(self.found_route.as_deref())
     }
 
-    fn outcome(&self, status: u16, phases: Phases, total: Duration) -> RequestOutcome<'_> {
+    fn outcome<'o>(
+        &'o self,
+        identity: Option<&'o RequestIdentity>,
+        status: u16,
+        phases: Phases,
+        total: Duration,
+    ) -> RequestOutcome<'o> {
         let handled = self.handled.as_ref();
         let timestamps = handled.and_then(|handled| handled.timestamps.as_deref());
         RequestOutcome {
             head: self.head,
-            number: self.id,
+            identity,
             route: self.route(),
             status,
             generation: handled.map(|handled| handled.generation),
@@ -293,7 +299,9 @@ impl Drop for Observed<'_> {
             let (headers, total) = (HeaderMap::new(), self.began.elapsed());
             self.emit_end(CLIENT_CLOSED_REQUEST, &headers, total, Phases::default(), None);
             if let Some(telemetry) = self.telemetry {
-                telemetry.left(&self.outcome(CLIENT_CLOSED_REQUEST, Phases::default(), total));
+                let identity = telemetry.identify(self.id, self.head);
+                let (status, phases) = (CLIENT_CLOSED_REQUEST, Phases::default());
+                telemetry.left(&self.outcome(identity.as_ref(), status, phases, total));
             }
         }
     }

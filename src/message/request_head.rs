@@ -30,7 +30,7 @@ pub struct Head {
 #[derive(Debug)]
 struct RoutedParts {
     parts: Parts,
-    route: Mutex<Option<String>>,
+    route: Mutex<Option<Arc<str>>>,
 }
 
 impl Deref for RoutedParts {
@@ -81,12 +81,12 @@ impl Head {
     }
 
     /// Records the id of its route, as soon as it is known: the client may leave before the response.
-    pub(crate) fn set_route(&self, id: String) {
+    pub(crate) fn set_route(&self, id: Arc<str>) {
         *self.parts.route.lock() = Some(id);
     }
 
     /// The id of its route, if requests are observed.
-    pub(crate) fn route(&self) -> Option<String> {
+    pub(crate) fn route(&self) -> Option<Arc<str>> {
         self.parts.route.lock().clone()
     }
 

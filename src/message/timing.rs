@@ -128,7 +128,8 @@ pub struct PoolTaskTime {
 
 /// Converts to milliseconds, the unit of all durations that people and tools see.
 pub fn ms(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
+    let us = duration.as_secs() * 1_000_000 + u64::from((duration.subsec_nanos() + 500) / 1000);
+    us as f64 / 1e3
 }
 
 /// Converts to milliseconds since 1970 (UTC).

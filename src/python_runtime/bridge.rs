@@ -127,12 +127,14 @@ impl Bridge {
 
     /// Does it for a route of the index, if the request is for one.
     fn dispatch_found(&self, py: Python<'_>, index: &PathIndex, call: Call) -> PyResult<()> {
-        let Some((params, target)) = index.find(py, &call.request.head)? else {
+        let Some((params, route)) = index.find(py, &call.request.head)? else {
             return self.dispatch_any(py, call);
         };
-        let exchange = Bound::new(py, Exchange::new(call, self.identities))?;
+        let exchange = Exchange::new(call, self.identities);
+        exchange.set_route(&route.id);
+        let exchange = Bound::new(py, exchange)?;
         let request = index.request(py).call1((&exchange, params))?;
-        let target = target.bind(py).clone();
+        let target = route.target.bind(py).clone();
         run_in_context(&self.dispatch_found, exchange, request, target)
     }
 

@@ -165,7 +165,7 @@ impl Exchange {
     /// Records the route, and then that within an application; like the next five methods, only called if
     /// requests are observed or timed.
     fn found(&self, route: String) {
-        self.request.head.set_route(route);
+        self.request.head.set_route(route.into());
     }
 
     /// Records that the handler begins now, on another thread than the dispatch worker.
@@ -347,6 +347,13 @@ impl Exchange {
 }
 
 impl Exchange {
+    /// Records the route that Rust has found, if the request is observed or timed.
+    pub(super) fn set_route(&self, id: &Arc<str>) {
+        if self.timestamps.lock().is_some() {
+            self.request.head.set_route(Arc::clone(id));
+        }
+    }
+
     pub(super) fn new(call: Call, identities: Identities) -> Self {
         let Call { request, reply, timestamps, in_flight_guard } = call;
         Self {

@@ -275,6 +275,7 @@ mod tests {
         let outcome = HandlerOutcome::Failure(ErrorResponse::default());
         PythonResponse {
             generation,
+            is_routed: false,
             route: None,
             outcome,
             raised: None,

@@ -18,8 +18,8 @@ const MAX_DIGITS: usize = 18;
 
 /// The index of the serving generation, if it has one.
 pub(super) type ServingIndex = Arc<ArcSwapOption<PathIndex>>;
-/// By method, the names of the parameters, and the object that Python calls the route by.
-type RowRoutes = Vec<(String, Vec<Py<PyString>>, Py<PyAny>)>;
+/// By method, the names of the parameters, the id, and the object that Python calls the route by.
+type RowRoutes = Vec<(String, Vec<Py<PyString>>, String, Py<PyAny>)>;
 /// A path that is all text.
 pub(super) type TextRow = (String, RowRoutes);
 /// The converter of the last segment, and the routes behind it.
@@ -35,11 +35,14 @@ pub(super) struct PathIndex {
     ends: HashMap<String, LastSegment>,
 }
 
-struct IndexedRoute {
+/// A route that is found here.
+pub(super) struct IndexedRoute {
     method: String,
     /// The name of its parameter.
     name: Option<Py<PyString>>,
-    target: Py<PyAny>,
+    pub(super) id: Arc<str>,
+    /// The object that Python calls it by.
+    pub(super) target: Py<PyAny>,
 }
 
 struct LastSegment {
@@ -73,16 +76,16 @@ impl PathIndex {
         Self { request, texts, ends: ends.collect() }
     }
 
-    /// Returns the values of the parameters, and the object of the route.
+    /// Returns the values of the parameters, and the route.
     pub(super) fn find<'py>(
         &self,
         py: Python<'py>,
         head: &Head,
-    ) -> PyResult<Option<(Bound<'py, PyDict>, &Py<PyAny>)>> {
+    ) -> PyResult<Option<(Bound<'py, PyDict>, &IndexedRoute)>> {
         let (method, path) = (head.method(), head.path());
         if let Some(routes) = self.texts.get(&*path) {
             let found = routes.iter().find(|route| route.method == method);
-            return Ok(found.map(|route| (PyDict::new(py), &route.target)));
+            return Ok(found.map(|route| (PyDict::new(py), route)));
         }
         let Some((start, last)) = path.rsplit_once('/') else { return Ok(None) };
         let Some(LastSegment { texts, branches }) = self.ends.get(start) else { return Ok(None) };
@@ -112,7 +115,7 @@ impl PathIndex {
             if let Some(name) = &route.name {
                 params.set_item(name, value)?;
             }
-            return Ok(Some((params, &route.target)));
+            return Ok(Some((params, route)));
         }
         Ok(None)
     }
@@ -124,9 +127,10 @@ impl PathIndex {
 }
 
 fn indexed(routes: RowRoutes) -> Vec<IndexedRoute> {
-    let route = |(method, names, target): (String, Vec<Py<PyString>>, Py<PyAny>)| IndexedRoute {
+    let route = |(method, names, id, target): (_, Vec<_>, String, _)| IndexedRoute {
         method,
         name: names.into_iter().next(),
+        id: id.into(),
         target,
     };
     routes.into_iter().map(route).collect()

@@ -13,7 +13,7 @@ use crate::config::LogFormat;
 use crate::escape;
 use crate::message::{Phases, ms};
 
-use super::identity::TraceContext;
+use super::identity::RequestIdentity;
 use super::line_log::{LineLog, LogPlace};
 use super::utc_time::push_time;
 
@@ -36,7 +36,7 @@ pub(super) struct AccessLog {
 pub(super) struct AccessLine<'a> {
     pub(super) time: SystemTime,
     /// `None` for a request that was refused before any handler, as are the next fields without a value.
-    pub(super) request_id: Option<&'a str>,
+    pub(super) identity: Option<&'a RequestIdentity>,
     pub(super) client: Option<IpAddr>,
     pub(super) method: Option<&'a str>,
     /// As it was sent, without the query.
@@ -49,7 +49,6 @@ pub(super) struct AccessLine<'a> {
     pub(super) total: Duration,
     pub(super) phases: Phases,
     pub(super) generation: Option<u64>,
-    pub(super) trace: Option<TraceContext>,
 }
 
 impl AccessLog {
@@ -97,7 +96,7 @@ impl AccessLine<'_> {
 
     fn push_text(&self, out: &mut String) {
         push_time(out, self.time);
-        for word in [self.request_id, self.method, self.path, self.route] {
+        for word in [self.identity.map(RequestIdentity::id), self.method, self.path, self.route] {
             out.push(' ');
             push_word(out, word.unwrap_or(NONE));
         }
@@ -116,10 +115,7 @@ impl AccessLine<'_> {
         out.push_str(" client=");
         push_client(out, self.client);
         out.push_str(" trace=");
-        match self.trace {
-            Some(trace) => out.push_str(&trace.trace_id()),
-            None => out.push_str(NONE),
-        }
+        out.push_str(self.identity.map_or(NONE, RequestIdentity::trace_id));
     }
 
     fn push_json(&self, out: &mut String) {
@@ -127,7 +123,7 @@ impl AccessLine<'_> {
         push_time(out, self.time);
         out.push_str("\",\"level\":\"info\",\"logger\":\"snaxum.access\"");
         for (name, text) in [
-            ("request_id", self.request_id),
+            ("request_id", self.identity.map(RequestIdentity::id)),
             ("method", self.method),
             ("path", self.path),
             ("route", self.route),
@@ -165,13 +161,13 @@ impl AccessLine<'_> {
             Some(generation) => out.push_str(itoa::Buffer::new().format(generation)),
             None => out.push_str("null"),
         }
-        let Some(trace) = self.trace else {
+        let Some(identity) = self.identity else {
             return out.push_str(",\"trace_id\":null,\"span_id\":null}");
         };
         out.push_str(",\"trace_id\":\"");
-        out.push_str(&trace.trace_id());
+        out.push_str(identity.trace_id());
         out.push_str("\",\"span_id\":\"");
-        out.push_str(&trace.span_id());
+        out.push_str(identity.span_id());
         out.push_str("\"}");
     }
 }
@@ -179,10 +175,19 @@ impl AccessLine<'_> {
 fn push_client(out: &mut String, client: Option<IpAddr>) {
     use std::fmt::Write;
 
-    let _ = match client {
-        Some(client) => write!(out, "{client}"),
-        None => write!(out, "{NONE}"),
-    };
+    match client {
+        // Formatting it would cost more than the rest.
+        Some(IpAddr::V4(client)) => {
+            for (index, number) in client.octets().into_iter().enumerate() {
+                if index > 0 {
+                    out.push('.');
+                }
+                out.push_str(itoa::Buffer::new().format(number));
+            }
+        }
+        Some(IpAddr::V6(client)) => drop(write!(out, "{client}")),
+        None => out.push_str(NONE),
+    }
 }
 
 fn push_name(out: &mut String, name: &str) {
@@ -193,12 +198,12 @@ fn push_name(out: &mut String, name: &str) {
 
 /// Appends milliseconds with three decimals. Formatting a float would cost more than the rest.
 fn push_ms(out: &mut String, ms: f64) {
-    let us = (ms * 1e3).round() as u64;
-    let after_point = 1000 + us % 1000; // retains leading zeros
-    let mut digits = itoa::Buffer::new();
-    out.push_str(digits.format(us / 1000));
+    let us = (ms * 1e3 + 0.5) as u64;
+    out.push_str(itoa::Buffer::new().format(us / 1000));
     out.push('.');
-    out.push_str(&digits.format(after_point)[1..]);
+    for unit in [100, 10, 1] {
+        out.push(char::from(b'0' + (us / unit % 10) as u8));
+    }
 }
 
 /// Appends a text without spaces and control characters.
@@ -244,14 +249,23 @@ mod tests {
     use serde_json::{Value, json};
 
     use super::*;
-    use crate::telemetry::identity::{Identities, TRACEPARENT};
+    use crate::telemetry::identity::{Identities, TRACEPARENT, X_REQUEST_ID};
 
-    fn line<'a>(path: &'a str, route: Option<&'a str>) -> AccessLine<'a> {
-        let given = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
-        let headers = HeaderMap::from_iter([(TRACEPARENT, given.parse().expect("a value"))]);
+    fn identity() -> RequestIdentity {
+        let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
+        let headers = [(TRACEPARENT, trace), (X_REQUEST_ID, "abc-1")];
+        let headers = headers.map(|(name, value)| (name, value.parse().expect("a value")));
+        Identities::new(true).identify(1, &HeaderMap::from_iter(headers))
+    }
+
+    fn line<'a>(
+        identity: &'a RequestIdentity,
+        path: &'a str,
+        route: Option<&'a str>,
+    ) -> AccessLine<'a> {
         AccessLine {
             time: SystemTime::UNIX_EPOCH + Duration::from_millis(1_796_047_331_007),
-            request_id: Some("abc-1"),
+            identity: Some(identity),
             client: Some("::1".parse().expect("an address")),
             method: Some("GET"),
             path: Some(path),
@@ -261,14 +275,13 @@ mod tests {
             total: Duration::from_micros(1234),
             phases: Phases { queue: 0.01, py: 1.1, ..Phases::default() },
             generation: Some(1),
-            trace: Some(Identities::new(false).trace(1, &headers)),
         }
     }
 
     #[test]
     fn a_text_line_has_its_fields_in_a_fixed_order() {
-        let mut out = String::new();
-        line("/user/7", Some("/user/<id>")).push_text(&mut out);
+        let (mut out, identity) = (String::new(), identity());
+        line(&identity, "/user/7", Some("/user/<id>")).push_text(&mut out);
         assert_eq!(
             out,
             "2026-11-30T14:02:11.007Z abc-1 GET /user/7 /user/<id> 200 12 1.234 read=0.000 \
@@ -276,15 +289,18 @@ mod tests {
              trace=4bf92f3577b34da6a3ce929d0e0e4736"
         );
         out.clear();
-        line("/a\n b\u{202e}é", None).push_text(&mut out);
+        let client = Some("10.0.200.1".parse().expect("an address"));
+        let other = AccessLine { client, ..line(&identity, "/a\n b\u{202e}é", None) };
+        other.push_text(&mut out);
         assert!(out.contains(" GET /a\\u{a}\\u{20}b\\u{202e}é - 200 "), "{out}");
+        assert!(out.contains(" client=10.0.200.1 trace="), "{out}");
     }
 
     #[test]
     fn a_refused_request_has_no_more_than_its_status() {
-        let (mut out, path) = (String::new(), None);
+        let (mut out, identity) = (String::new(), identity());
         let refused =
-            AccessLine { request_id: None, method: None, path, trace: None, ..line("", None) };
+            AccessLine { identity: None, method: None, path: None, ..line(&identity, "", None) };
         refused.push_text(&mut out);
         assert!(out.contains("Z - - - - 200 12 ") && out.ends_with(" trace=-"), "{out}");
         out.clear();
@@ -297,8 +313,8 @@ mod tests {
 
     #[test]
     fn a_json_line_has_the_same_fields() {
-        let mut out = String::new();
-        line("/user/\"7\\\u{202e}", None).push_json(&mut out);
+        let (mut out, identity) = (String::new(), identity());
+        line(&identity, "/user/\"7\\\u{202e}", None).push_json(&mut out);
         assert!(out.is_ascii(), "{out}");
         let mut found: Value = serde_json::from_str(&out).expect("JSON");
         let span = found["span_id"].take();

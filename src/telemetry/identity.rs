@@ -1,8 +1,8 @@
 //! The identity of a request beyond this process: its id, and its place in a trace.
 //!
-//! Both are computed from the headers and the number of the request, as often as they are read, so a
-//! request without a reader costs nothing. A client's own `x-request-id` and W3C `traceparent` are
-//! used if they are sane. Never changes a request.
+//! Both are computed from the headers and the number of the request, once for its response and the logs,
+//! and as often as others read them, so a request without a reader costs nothing. A client's own
+//! `x-request-id` and W3C `traceparent` are used if they are sane. Never changes a request.
 
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::ops::Deref;
@@ -17,8 +17,13 @@ pub(crate) const X_REQUEST_ID: HeaderName = HeaderName::from_static("x-request-i
 pub(crate) const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 /// The header that a vendor of the client has for the trace.
 const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
+/// The length of its value.
+const TRACEPARENT_LENGTH: usize = 55;
+const DIGITS: &[u8; 16] = b"0123456789abcdef";
 /// The longest id of a client that is used.
 const MAX_ID: usize = 128;
+/// The longest id that is made: the process, a dash, and a number.
+const MAX_MADE: usize = 8 + 1 + 20;
 /// The flag of a trace that the client or this server has started to record.
 const SAMPLED: u8 = 1;
 
@@ -41,24 +46,34 @@ impl Identities {
         Self { seed: hasher.finish(), is_global, sampler: Sampler::from_environment() }
     }
 
+    /// The identity of the request with this number.
+    pub(crate) fn identify(&self, number: u64, headers: &HeaderMap) -> RequestIdentity {
+        let trace = self.trace(number, headers);
+        RequestIdentity { id: self.id(number, headers), trace, traceparent: trace.traceparent() }
+    }
+
     /// The id of the request with this number, which a response and the log have.
     pub(crate) fn request_id(&self, number: u64, headers: &HeaderMap) -> String {
+        self.id(number, headers).as_str().to_owned()
+    }
+
+    fn id(&self, number: u64, headers: &HeaderMap) -> RequestId {
         if !self.is_global {
-            return number.to_string();
+            return RequestId::made(&[itoa::Buffer::new().format(number)]);
         }
         match given_id(headers) {
-            Some(id) => id.to_owned(),
+            Some(id) => RequestId::Given(id.clone()),
             None => {
                 let process = HexText::<8>::new((self.seed >> 32).into());
-                [&*process, "-", itoa::Buffer::new().format(number)].concat()
+                RequestId::made(&[&process, "-", itoa::Buffer::new().format(number)])
             }
         }
     }
 
     /// The id, the id of the trace, and `traceparent` for requests to other servers.
     pub(crate) fn texts(&self, number: u64, headers: &HeaderMap) -> (String, String, String) {
-        let trace = self.trace(number, headers);
-        (self.request_id(number, headers), trace.trace_id().to_string(), trace.traceparent())
+        let RequestIdentity { id, traceparent, trace } = self.identify(number, headers);
+        (id.as_str().to_owned(), trace.trace_id().to_string(), traceparent.to_string())
     }
 
     /// The place of the request with this number in a trace: that of its client, or a new one.
@@ -75,6 +90,77 @@ impl Identities {
                 let trace = (u128::from(random(2)) << 64) | u128::from(random(3).max(1));
                 TraceContext { trace, parent: None, span, flags: self.sampler.flags(trace, None) }
             }
+        }
+    }
+}
+
+/// The id of a request and its place in a trace, as a response and the logs have them.
+#[derive(Clone, Debug)]
+pub(crate) struct RequestIdentity {
+    id: RequestId,
+    trace: TraceContext,
+    traceparent: HexText<TRACEPARENT_LENGTH>,
+}
+
+impl RequestIdentity {
+    pub(crate) fn id(&self) -> &str {
+        self.id.as_str()
+    }
+
+    /// The id as the value of a header.
+    pub(crate) fn id_header(&self) -> HeaderValue {
+        match &self.id {
+            RequestId::Given(value) => value.clone(),
+            made @ RequestId::Made { .. } => ascii_header(made.as_str()),
+        }
+    }
+
+    /// `traceparent` as the value of a header.
+    pub(crate) fn trace_header(&self) -> HeaderValue {
+        ascii_header(&self.traceparent)
+    }
+
+    pub(super) fn trace(&self) -> TraceContext {
+        self.trace
+    }
+
+    /// The id of the trace, in 32 hexadecimal digits.
+    pub(super) fn trace_id(&self) -> &str {
+        &self.traceparent[3..35]
+    }
+
+    /// The id of the span that this request is, in 16 hexadecimal digits.
+    pub(super) fn span_id(&self) -> &str {
+        &self.traceparent[36..52]
+    }
+}
+
+/// The id of a request.
+#[derive(Clone, Debug)]
+enum RequestId {
+    /// That of its client: ASCII.
+    Given(HeaderValue),
+    /// One of this process, in the first bytes: ASCII.
+    Made { text: [u8; MAX_MADE], length: usize },
+}
+
+impl RequestId {
+    fn made(parts: &[&str]) -> Self {
+        let (mut text, mut length) = ([0; MAX_MADE], 0);
+        for part in parts {
+            text[length..][..part.len()].copy_from_slice(part.as_bytes());
+            length += part.len();
+        }
+        Self::Made { text, length }
+    }
+
+    fn as_str(&self) -> &str {
+        match self {
+            Self::Given(value) => std::str::from_utf8(value.as_bytes()).expect("ASCII"),
+            // SAFETY: `made` has copied these bytes from parts that are strings.
+            Self::Made { text, length } => unsafe {
+                std::str::from_utf8_unchecked(&text[..*length])
+            },
         }
     }
 }
@@ -118,29 +204,34 @@ impl TraceContext {
     }
 
     /// The header for requests to other servers, whose parent is this request.
-    pub fn traceparent(&self) -> String {
-        let (trace, span, flags) =
-            (self.trace_id(), self.span_id(), HexText::<2>::new(self.flags.into()));
-        ["00-", &trace, "-", &span, "-", &flags].concat()
-    }
-
-    /// The same as the value of a header.
-    pub(crate) fn header(&self) -> HeaderValue {
-        HeaderValue::try_from(self.traceparent()).expect("hexadecimal digits and `-`")
+    pub fn traceparent(&self) -> HexText<TRACEPARENT_LENGTH> {
+        let mut text = [b'-'; TRACEPARENT_LENGTH];
+        text[..2].copy_from_slice(b"00");
+        text[3..35].copy_from_slice(&self.trace_id().0);
+        text[36..52].copy_from_slice(&self.span_id().0);
+        text[53..].copy_from_slice(&HexText::<2>::new(self.flags.into()).0);
+        HexText(text)
     }
 }
 
-/// A number in hexadecimal digits, with leading zeros. Made without the formatter, as each line of an
-/// access log has some.
+/// Makes the value of a header of text without control characters.
+fn ascii_header(text: &str) -> HeaderValue {
+    HeaderValue::from_str(text).expect("plain ASCII")
+}
+
+/// Numbers in hexadecimal digits, with leading zeros, and perhaps dashes between them. Made without the
+/// formatter, as each line of an access log has some.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct HexText<const N: usize>([u8; N]);
 
 impl<const N: usize> HexText<N> {
     fn new(mut number: u128) -> Self {
         let mut digits = [b'0'; N];
-        for digit in digits.iter_mut().rev() {
-            *digit = b"0123456789abcdef"[(number & 15) as usize];
-            number >>= 4;
+        for pair in digits.rchunks_exact_mut(2) {
+            let byte = number as u8;
+            pair[0] = DIGITS[usize::from(byte >> 4)];
+            pair[1] = DIGITS[usize::from(byte & 15)];
+            number >>= 8;
         }
         Self(digits)
     }
@@ -150,7 +241,8 @@ impl<const N: usize> Deref for HexText<N> {
     type Target = str;
 
     fn deref(&self) -> &str {
-        std::str::from_utf8(&self.0).expect("hexadecimal digits")
+        // SAFETY: `new` and `traceparent` make all of them, of digits and dashes.
+        unsafe { std::str::from_utf8_unchecked(&self.0) }
     }
 }
 
@@ -162,10 +254,10 @@ pub(super) fn trace_state(headers: &HeaderMap) -> Option<String> {
 }
 
 /// Returns the id that the client has sent, if it fits into a line of a log.
-fn given_id(headers: &HeaderMap) -> Option<&str> {
-    let id = headers.get(X_REQUEST_ID)?.to_str().ok()?;
-    let is_plain = |c: u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'\\');
-    ((1..=MAX_ID).contains(&id.len()) && id.bytes().all(is_plain)).then_some(id)
+fn given_id(headers: &HeaderMap) -> Option<&HeaderValue> {
+    let id = headers.get(X_REQUEST_ID)?;
+    let is_plain = |c: &u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'\\');
+    ((1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(is_plain)).then_some(id)
 }
 
 /// Parses `traceparent`: the trace, the span of the client, and the flags.
@@ -227,7 +319,7 @@ mod tests {
         assert_eq!(&*trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
         assert_eq!(trace.parent_id().as_deref(), Some("00f067aa0ba902b7"));
         assert_eq!(
-            trace.traceparent(),
+            &*trace.traceparent(),
             format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", &*trace.span_id())
         );
         assert_ne!(&*trace.span_id(), "00f067aa0ba902b7");
@@ -235,6 +327,19 @@ mod tests {
         assert_ne!(ids.trace(2, &headers(TRACEPARENT, GIVEN)).span_id(), trace.span_id());
         let later = GIVEN.replacen("00", "01", 1) + "-more";
         assert_eq!(ids.trace(1, &headers(TRACEPARENT, &later)), trace);
+    }
+
+    #[test]
+    fn an_identity_has_the_ids_of_its_request_in_headers_and_in_parts() {
+        let ids = Identities::new(true);
+        for given in [headers(TRACEPARENT, GIVEN), headers(X_REQUEST_ID, "a-1"), HeaderMap::new()] {
+            let identity = ids.identify(u64::MAX, &given);
+            let (id, trace_id, traceparent) = ids.texts(u64::MAX, &given);
+            assert_eq!((identity.id(), identity.trace_id()), (&*id, &*trace_id));
+            assert_eq!(identity.id_header(), id);
+            assert_eq!(identity.trace_header(), traceparent);
+            assert_eq!(identity.span_id(), &*identity.trace().span_id());
+        }
     }
 
     #[test]

@@ -47,4 +47,4 @@ def _routes(
 ) -> IndexedRoutes:
     # `WS` is a handshake, and no method that a client may send.
     rows = ((method, route) for method, route in by_method if method != "WS")
-    return [(method, list(route.names), target(route)) for method, route in rows]
+    return [(method, list(route.names), route.id, target(route)) for method, route in rows]

@@ -33,10 +33,10 @@ impl Exchange {
                 guard.record_run(&self.request.head, timestamps.attached, timestamps.converted);
             }
         }
-        // Only observers read its text.
-        let id = if timestamps.is_some() { route.unwrap_or_default() } else { "" };
-        let found = self.request.head.route();
-        let route = route.map(|_| found.unwrap_or_else(|| id.to_owned()));
+        let is_routed = route.is_some();
+        // Only observers read it.
+        let route = route.filter(|_| timestamps.is_some());
+        let route = route.map(|id| self.request.head.route().unwrap_or_else(|| id.into()));
         // With the lock: a later `report_when_sent` sees that the response has been sent.
         let awaited = self.delivery.lock();
         let reply = self.reply.lock().take();
@@ -48,8 +48,15 @@ impl Exchange {
             let raised = self.raised.lock().take();
             let delivery = awaited.as_ref().map(|delivery| self.delivery_guard(delivery, &reply));
             drop(awaited);
-            let response =
-                PythonResponse { generation, route, outcome, raised, timestamps, delivery };
+            let response = PythonResponse {
+                generation,
+                is_routed,
+                route,
+                outcome,
+                raised,
+                timestamps,
+                delivery,
+            };
             if is_stream { reply.send_now(response) } else { reply.send(response) }
         }
         guard
