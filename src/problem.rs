@@ -3,6 +3,7 @@
 //! Decides by `Accept`. Tracebacks appear in dev mode only; a client of `snaxum serve` learns nothing
 //! of an exception except that there was one.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use axum::http::header::{
@@ -132,8 +133,11 @@ pub(crate) fn parse_header(
     if OF_CONNECTION.contains(&parsed) {
         return Ok(None);
     }
-    let latin_1: Option<Vec<u8>> = value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect();
-    latin_1
+    let bytes = match value.is_ascii() {
+        true => Some(Cow::Borrowed(value.as_bytes())),
+        false => value.chars().map(|c| u8::try_from(u32::from(c)).ok()).collect(), // Latin-1
+    };
+    bytes
         .and_then(|bytes| HeaderValue::from_bytes(&bytes).ok())
         .map(|value| Some((parsed, value)))
         .ok_or_else(|| format!("the handler set the header {name} to the invalid value {value:?}"))

@@ -7,20 +7,25 @@
 //! one bounded queue, each attached to the interpreter permanently; a `def` handler runs right
 //! there, an `async def` handler on the asyncio loop, and a handler that uses the process pool on a
 //! thread that may wait. That thread sends the response through the request's own one-shot channel.
+//! Outside dev mode, a request for an ASGI application goes right to the loop if the project has nothing
+//! but applications ([`loop_calls`]).
 //!
 //! No tokio thread ever waits for the interpreter, so Python code does not delay Rust endpoints in
 //! the same server. A request that Python does not respond to (a full queue, its time limit, a
 //! server that stops) is a [`CallError`], and becomes a response.
 
+mod asgi;
 #[cfg_attr(feature = "extension-module", path = "python_runtime/no_boot.rs")]
 mod boot;
 mod bridge;
+mod calls;
 mod cancel_on_drop;
 mod cpu_time;
 mod ended_requests;
 mod exchange;
 mod gate;
 mod host;
+mod hosted_api;
 mod in_flight;
 mod in_process_connection;
 mod interpreter;
@@ -29,6 +34,7 @@ mod json;
 mod json_decoding;
 mod json_encoding;
 mod lent_thread;
+mod loop_calls;
 mod loop_signals;
 mod measurements;
 mod messages;
@@ -52,6 +58,7 @@ mod thread;
 mod thread_usage;
 mod websocket;
 mod workers;
+mod wsgi;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock, mpsc};
@@ -63,27 +70,28 @@ use crate::config::SnaxumConfig;
 use crate::error::Error;
 use crate::event::{EventBus, ReloadRecord};
 use crate::http_layers::HttpLayers;
-use crate::message::{LoadReport, PythonRequest, PythonResponse, RouteInfo, Timestamps};
+use crate::message::{LoadReport, RouteInfo};
 use crate::static_files::StaticFiles;
 use crate::sync::{Mutex, RwLock};
 use crate::telemetry::{Identities, Telemetry};
 use crate::venv::Venv;
 
-use cancel_on_drop::CancelOnDrop;
 use ended_requests::EndedRequests;
 pub use gate::Gate;
 use host::HostParts;
 use in_flight::InFlight;
 pub use in_process_connection::Connect;
 pub use lent_thread::LentThread;
-use messages::{Call, Calls, Control};
+use loop_calls::LoopCalls;
+use messages::{Calls, Control};
 pub use messages::{NewerPaths, OpenApiText, ReloadOutcome, ReloadParams, ReloadScope};
 use pool_counts::LastPoolCounts;
 use preload::Preloaded;
 pub use preload::{fork_preloaded, preload};
-use queue::{PushError, Queue};
+use queue::Queue;
 pub use reply::CallError;
 use reply::WakeBatch;
+use route_index::ServingIndex;
 pub use serving_generation::ServingGeneration;
 use serving_generation::{failure_text, log_failures, log_tracebacks};
 use shutdown_state::ShutdownState;
@@ -104,6 +112,9 @@ pub struct PythonRuntime {
     control: crossbeam_channel::Sender<Control>,
     workers: Arc<Workers>,
     ended_requests: Arc<EndedRequests>,
+    /// The routes that are found without Python.
+    index: ServingIndex,
+    loop_calls: Arc<LoopCalls>,
     serving: RwLock<Arc<ServingGeneration>>,
     /// The static files of the serving generation, if it has any.
     static_files: ArcSwapOption<StaticFiles>,
@@ -187,6 +198,8 @@ impl PythonRuntime {
             control,
             workers: Workers::new(config.dispatch_workers, config.max_stuck),
             ended_requests: Arc::clone(&host.ended_requests),
+            index: Arc::clone(&host.index),
+            loop_calls: Arc::clone(&host.loop_calls),
             serving: RwLock::new(Arc::new(ServingGeneration::none())),
             static_files: ArcSwapOption::empty(),
             http_layers: HttpLayers::new(&config).map(Arc::new),
@@ -315,59 +328,6 @@ impl PythonRuntime {
     /// A new request id, counted from 1.
     pub fn next_request_id(&self) -> u64 {
         self.last_request.fetch_add(1, Ordering::Relaxed) + 1
-    }
-
-    /// Sends a request to Python and waits for the response. Dropping the future cancels the request.
-    ///
-    /// # Errors
-    ///
-    /// See [`CallError`]; an exception in the handler is not an error here.
-    pub async fn call(&self, request: PythonRequest) -> Result<PythonResponse, CallError> {
-        if self.stopped.load(Ordering::Acquire) {
-            return Err(CallError::Stopped);
-        }
-        let id = request.id;
-        let chunks = request.body.chunks().cloned();
-        let now = Instant::now();
-        let (reply, response) = reply::channel(&self.wakes);
-        let is_dev = self.config.dev;
-        let is_timed = is_dev || self.telemetry.is_some();
-        let timestamps = is_timed.then(|| Box::new(Timestamps::new(now)));
-        let in_flight_guard = is_dev.then(|| self.in_flight.add(id, request.head.clone(), now));
-        let call = Box::new(Call { request, reply, timestamps, in_flight_guard });
-        self.queue.push(call, now).map_err(|error| match error {
-            PushError::Full => CallError::QueueFull,
-            PushError::Closed => CallError::Stopped,
-        })?;
-        let limit = self.config.request_timeout;
-        let mut cancel = CancelOnDrop {
-            id,
-            queue: &self.queue,
-            workers: &self.workers,
-            ended_requests: &self.ended_requests,
-            deadline: now + limit,
-            has_deadline: !limit.is_zero(),
-            is_armed: true,
-        };
-        let response = match &chunks {
-            _ if limit.is_zero() => Some(response.await),
-            None => tokio::time::timeout_at((now + limit).into(), response).await.ok(),
-            // Boxed: its state would enlarge that of every request.
-            Some(chunks) => {
-                Box::pin(reading_limit::wait(response, chunks, limit, &mut cancel.deadline)).await
-            }
-        };
-        let response = response.ok_or(CallError::TimedOut)?;
-        cancel.is_armed = false;
-        response.unwrap_or_else(|| {
-            let is_stopped = self.stopped.load(Ordering::Acquire);
-            Err(if is_stopped { CallError::Stopped } else { CallError::Lost })
-        })
-    }
-
-    /// Ends what the request `id` has begun: its coroutine, its pool tasks, its stream.
-    pub(crate) fn cancel(&self, id: u64) {
-        self.ended_requests.cancel(id);
     }
 }
 

@@ -56,7 +56,7 @@ LEAST_S = 0.5
 HOOKS_TIMEOUT_S = 10.0
 
 
-def start(options: str, host: HostApi) -> bytes:
+def start(options: str, host: HostApi, hosted_api: Any) -> bytes:
     """Make the runtime and load the user's modules; return the report as JSON."""
     settings = json.loads(options)
     if settings["origin"] == "adopted":
@@ -100,7 +100,7 @@ def start(options: str, host: HostApi) -> bytes:
         generations.framework_routes = pages.routes(
             settings["openapi_url"], settings["docs_url"], settings["project_dir"], host
         )
-    runtimes.start(Runtime(settings, host))
+    runtimes.start(Runtime(settings, host, hosted_api))
     if is_preload:
         return _preload()
     _begin_to_serve(host)
@@ -334,9 +334,8 @@ def _index(host: HostApi, generation: Generation) -> None:
     def target(route: Route) -> tuple[Runner, Generation, Route]:
         return runner_of(route), generation, route
 
-    host.index_routes(
-        Request, route_index.text_rows(table, target), route_index.end_rows(table, target)
-    )
+    texts, ends = route_index.text_rows(table, target), route_index.end_rows(table, target)
+    host.index_routes(Request, texts, ends, hosts.rows(generation))
 
 
 def dispatch_websocket(exchange: Exchange, method: str, path: str) -> None:

@@ -22,11 +22,6 @@ else:
     Protocol = object  # only type checkers need it, and each one takes long to make
 
 Address = tuple[str, int]
-# The version of HTTP; path and query as they were sent; the headers; the addresses of client and
-# server; the scheme.
-HeadParts = tuple[
-    str, bytes, bytes, list[tuple[bytes, bytes]], "Address | None", "Address | None", str
-]
 
 
 class HostApi(Protocol):
@@ -46,10 +41,11 @@ class HostApi(Protocol):
         request: Callable[[Exchange, dict[str, Any]], Any],
         texts: list[tuple[str, IndexedRoutes]],
         ends: list[tuple[str, set[str], list[tuple[str, IndexedRoutes]]]],
+        applications: list[tuple[str, bool, Any]],
     ) -> None:
-        """Let Rust find these routes from now on: see `_core.route_index` for the rows.
+        """Let Rust find these routes from now on; `request` makes the request of a handler.
 
-        `request` makes the request of a handler.
+        See `_core.route_index` for the rows of routes, and `_hosts.install` for the mounts.
         """
 
     @property
@@ -75,7 +71,10 @@ class HostApi(Protocol):
         """Return the request that the calling thread dispatches, if it is a dispatch worker."""
 
     def wake_overseer(self) -> None:
-        """End the wait of `wait_for_ended`."""
+        """End the wait of `wait_for_ended`, if it was announced as long."""
+
+    def set_overseer_asleep(self, is_asleep: bool) -> None:
+        """Announce whether the next `wait_for_ended` may be long."""
 
     def set_exhausted(self, is_exhausted: bool) -> None:
         """Report whether so many requests of a kind hang that they are no longer replaced."""
@@ -216,11 +215,10 @@ class Exchange(Protocol):
     method: str
     path: str
     query: str
+    # Whether the body arrives in chunks.
+    is_streamed: bool
 
     def headers(self) -> list[tuple[str, str]]: ...
-    def head(self) -> HeadParts:
-        """Return the parts of the head; a trusted proxy reports client, host and scheme."""
-
     def origin(self) -> tuple[Address | None, str, str]:
         """Return the client's address, the scheme, and the host; a trusted proxy reports them.
 

@@ -29,7 +29,7 @@ Application = Callable[..., Any]
 class Mount(Route):
     """The route of an application: every method, and every path at or below its prefix."""
 
-    __slots__ = ("_file", "_line", "_module", "_name", "inner", "interface", "prefix")
+    __slots__ = ("_file", "_line", "_module", "_name", "direct", "inner", "interface", "prefix")
 
     # A WebSocket's subprotocol is chosen by the application.
     subprotocols: tuple[str, ...] = ()
@@ -50,6 +50,8 @@ class Mount(Route):
         # The routes of the application, once something has asked for them (`mounted_routes`).
         self.inner: list[Any] | None = None
         self.interface: Interface = interface
+        # Returns what a request in a generation needs, if Rust finds its application.
+        self.direct: Callable[[Any], tuple[Any, ...]] | None = None
         super().__init__(f"{prefix}/<path:path>", None, app)
         parts = (*self.parsed.parts[:-1], ANY_REST)
         self.parsed: Pattern = Pattern(parts, self.parsed.params, self.parsed.axum)

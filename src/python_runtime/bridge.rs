@@ -21,6 +21,7 @@ use crate::telemetry::Identities;
 
 use super::exchange::Exchange;
 use super::host::{self, HostApi};
+use super::hosted_api::HostedApi;
 use super::json::parse;
 use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 use super::own_context;
@@ -66,7 +67,8 @@ impl Bridge {
         }
         let index = Arc::clone(&host.0.index);
         let module = without_collections(py, || py.import("snaxum._bridge"))?;
-        let report = module.call_method1("start", (options, host))?;
+        let hosted = HostedApi(host.0.clone());
+        let report = module.call_method1("start", (options, host, hosted))?;
         let report = parse(&report)?;
         let function = |name| module.getattr(name).map(Bound::unbind);
         let bridge = Self {
@@ -112,9 +114,16 @@ impl Bridge {
     /// Runs the handler of one request, or starts it, in a context of its own (`contextvars`); logs
     /// an error of the framework itself.
     pub(crate) fn dispatch(&self, py: Python<'_>, call: Call) {
-        let run = match self.index.load().as_deref() {
-            Some(index) if is_plain(&call.request) => self.dispatch_found(py, index, call),
-            _ => self.dispatch_any(py, call),
+        let index = self.index.load();
+        let application = || {
+            let index = index.as_deref()?;
+            let place = index.application(&call.request.head).filter(|place| !place.is_asgi)?;
+            Some(index.target(py, place))
+        };
+        let run = match (application(), index.as_deref()) {
+            (Some(target), _) => self.dispatch_application(py, target, call),
+            (None, Some(index)) if is_plain(&call.request) => self.dispatch_found(py, index, call),
+            (None, _) => self.dispatch_any(py, call),
         };
         if let Err(error) = run {
             // The reply was dropped with the exchange: the client gets a 500.
@@ -136,6 +145,21 @@ impl Bridge {
         let request = index.request(py).call1((&exchange, params))?;
         let target = route.target.bind(py).clone();
         run_in_context(&self.dispatch_found, exchange, request, target)
+    }
+
+    /// Does it for a WSGI application, which gets no request of this framework.
+    fn dispatch_application(
+        &self,
+        py: Python<'_>,
+        target: Bound<'_, PyAny>,
+        call: Call,
+    ) -> PyResult<()> {
+        let exchange = Bound::new(py, Exchange::new(call, self.identities))?;
+        let before = host::set_dispatched(Some(exchange.clone().into_any().unbind()));
+        // Its host makes the context, which also the thread of a stream may enter.
+        let run = self.dispatch_found.call1(py, (exchange, py.None(), target));
+        drop(host::set_dispatched(before));
+        run.map(drop)
     }
 
     /// Lets Python find the route.

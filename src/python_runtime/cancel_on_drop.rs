@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use super::ended_requests::EndedRequests;
+use super::loop_calls::LoopCalls;
 use super::messages::Calls;
 use super::workers::Workers;
 
@@ -11,6 +12,7 @@ use super::workers::Workers;
 pub(super) struct CancelOnDrop<'a> {
     pub(super) id: u64,
     pub(super) queue: &'a Calls,
+    pub(super) loop_calls: &'a LoopCalls,
     pub(super) workers: &'a Arc<Workers>,
     pub(super) ended_requests: &'a EndedRequests,
     /// The end of the time limit, if there is one.
@@ -26,7 +28,9 @@ impl Drop for CancelOnDrop<'_> {
         }
         let (workers, id) = (Arc::clone(self.workers), self.id);
         // Not after the time limit: its body may be large.
-        drop(self.queue.remove(|call| call.request.id == id));
+        if self.loop_calls.remove(id).is_none() {
+            drop(self.queue.remove(|call| call.request.id == id));
+        }
         self.ended_requests.cancel(id);
         if !workers.mark_cancelled(id) || !self.has_deadline {
             return;

@@ -18,6 +18,8 @@ pub(crate) struct EndedRequests {
     receiver: Receiver<Ended>,
     /// Without a receiver, no id is stored.
     has_receiver: AtomicBool,
+    /// Whether the receiver may wait for long, and is to be woken when a request begins on the loop.
+    pub(super) is_asleep: AtomicBool,
     /// Whether so many requests hang that Python replaces no more threads or loops of some kind.
     pub(crate) is_exhausted: AtomicBool,
 }
@@ -25,8 +27,8 @@ pub(crate) struct EndedRequests {
 impl Default for EndedRequests {
     fn default() -> Self {
         let (sender, receiver) = unbounded();
-        let (has_receiver, is_exhausted) = (AtomicBool::new(false), AtomicBool::new(false));
-        Self { sender, receiver, has_receiver, is_exhausted }
+        let [has_receiver, is_asleep, is_exhausted] = [const { AtomicBool::new(false) }; 3];
+        Self { sender, receiver, has_receiver, is_asleep, is_exhausted }
     }
 }
 
@@ -39,6 +41,13 @@ impl EndedRequests {
     /// Wakes the receiver.
     pub(crate) fn wake(&self) {
         self.send(Ended::Nothing);
+    }
+
+    /// Wakes the receiver if it may wait for long: a request begins on the loop.
+    pub(crate) fn rouse(&self) {
+        if self.is_asleep.load(Ordering::Acquire) && self.is_asleep.swap(false, Ordering::AcqRel) {
+            self.wake();
+        }
     }
 
     /// The end that receives [`Ended::Sent`].

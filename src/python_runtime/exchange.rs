@@ -17,8 +17,9 @@ use pyo3::types::PyBytes;
 
 use crate::file_response;
 use crate::message::{
-    AcceptedSocket, Delivery, ErrorResponse, HandlerOutcome, PoolTime, PythonRequest, PythonState,
-    RequestBody, ResponseBody, Timestamps, Traceback, body_stream, header_texts, websocket_channel,
+    AcceptedSocket, Delivery, ErrorResponse, HandlerOutcome, Head, PoolTime, PythonRequest,
+    PythonState, RequestBody, ResponseBody, Timestamps, Traceback, body_stream, header_texts,
+    websocket_channel,
 };
 use crate::sync::Mutex;
 use crate::telemetry::Identities;
@@ -27,10 +28,10 @@ use super::cpu_time;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
 use super::json::parse;
-use super::loop_signals::StreamWaker;
+use super::loop_signals::{LoopSignals, StreamWaker};
 use super::messages::Call;
 use super::reply::Reply;
-use super::request_parts::{self, FormParts, HeadParts, RequestOrigin, to_python};
+use super::request_parts::{self, FormParts, RequestOrigin, to_python};
 use super::response_stream::{BodyStream, body_to_bytes};
 use super::websocket::HandlerSocket;
 use super::{json_decoding, json_encoding};
@@ -76,11 +77,6 @@ impl Exchange {
         header_texts(self.request.head.headers()).collect()
     }
 
-    /// The parts of the head for another framework.
-    fn head(&self) -> HeadParts<'_> {
-        request_parts::head_parts(&self.request.head)
-    }
-
     fn origin(&self) -> RequestOrigin<'_> {
         request_parts::origin(&self.request.head)
     }
@@ -96,8 +92,14 @@ impl Exchange {
         state.map(|state| PyBytes::new(py, state.json()))
     }
 
+    /// Whether the body arrives in chunks.
+    #[getter]
+    pub(super) fn is_streamed(&self) -> bool {
+        matches!(self.request.body, RequestBody::Stream(_))
+    }
+
     /// The whole body; empty if it was parsed as a form.
-    fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
+    pub(super) fn body<'py>(&self, py: Python<'py>) -> PyResult<Bound<'py, PyBytes>> {
         match &self.request.body {
             RequestBody::Whole(body) => Ok(PyBytes::new(py, body)),
             RequestBody::Form(_) => Ok(PyBytes::new(py, b"")),
@@ -138,13 +140,7 @@ impl Exchange {
         py: Python<'py>,
         host: &HostApi,
     ) -> PyResult<Option<Bound<'py, PyAny>>> {
-        let RequestBody::Stream(chunks) = &self.request.body else {
-            return Err(request_parts::is_whole());
-        };
-        let id = -self.request.id.cast_signed();
-        let arrival = || StreamWaker { loop_signals: Arc::clone(&host.0.loop_signals), id };
-        let received = chunks.try_receive(|| Waker::from(Arc::new(arrival())));
-        received.map(|received| to_python(py, received)).transpose()
+        self.next_chunk(py, &host.0.loop_signals)
     }
 
     /// Reports that the handler of the route needs the body before it starts.
@@ -153,7 +149,7 @@ impl Exchange {
     }
 
     /// Whether the client no longer waits for the response.
-    fn cancelled(&self) -> bool {
+    pub(super) fn cancelled(&self) -> bool {
         self.reply.lock().as_ref().is_none_or(Reply::is_closed)
     }
 
@@ -250,7 +246,7 @@ impl Exchange {
         Ok(true)
     }
 
-    fn respond(
+    pub(super) fn respond(
         &self,
         generation: u64,
         route: Option<&str>,
@@ -264,7 +260,7 @@ impl Exchange {
     }
 
     /// Responds with a file, or the part of it that the client asks for; fails if it cannot be read.
-    fn send_file(
+    pub(super) fn send_file(
         &self,
         py: Python<'_>,
         generation: u64,
@@ -293,7 +289,7 @@ impl Exchange {
 
     /// Begins a stream. After each `keep_alive` seconds without a chunk, the client gets a comment of
     /// an event stream.
-    fn stream(
+    pub(super) fn stream(
         &self,
         generation: u64,
         route: Option<&str>,
@@ -328,7 +324,7 @@ impl Exchange {
 
     #[pyo3(signature = (generation, route, status, detail, headers, traceback, extensions=None))]
     #[expect(clippy::too_many_arguments, reason = "Python passes them one by one")]
-    fn fail(
+    pub(super) fn fail(
         &self,
         generation: u64,
         route: Option<&str>,
@@ -365,6 +361,26 @@ impl Exchange {
             in_flight_guard: Mutex::new(in_flight_guard),
             delivery: Mutex::default(),
         }
+    }
+
+    pub(super) fn request_head(&self) -> &Head {
+        &self.request.head
+    }
+
+    /// The next chunk of a streamed body, as `receive` returns it; `None` if it has not arrived: the loop
+    /// gets a signal later.
+    pub(super) fn next_chunk<'py>(
+        &self,
+        py: Python<'py>,
+        loop_signals: &Arc<LoopSignals>,
+    ) -> PyResult<Option<Bound<'py, PyAny>>> {
+        let RequestBody::Stream(chunks) = &self.request.body else {
+            return Err(request_parts::is_whole());
+        };
+        let id = -self.request.id.cast_signed();
+        let arrival = || StreamWaker { loop_signals: Arc::clone(loop_signals), id };
+        let received = chunks.try_receive(|| Waker::from(Arc::new(arrival())));
+        received.map(|received| to_python(py, received)).transpose()
     }
 
     fn full_body(&self, body: Bound<'_, PyBytes>) -> ResponseBody {

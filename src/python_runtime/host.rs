@@ -22,9 +22,10 @@ use crate::message::{LineOrigin, LogRecord, WorkerEvent};
 use super::ended_requests::EndedRequests;
 use super::in_process_connection::{self, Connect, HostAndPort, InProcessConnection};
 use super::json::parse;
+use super::loop_calls::LoopCalls;
 use super::loop_signals::LoopSignals;
 use super::reply::{self, WakeBatch};
-use super::route_index::{EndRow, PathIndex, ServingIndex, TextRow};
+use super::route_index::{ApplicationRow, EndRow, PathIndex, ServingIndex, TextRow};
 use super::{json_decoding, json_encoding};
 
 thread_local! {
@@ -50,6 +51,7 @@ pub(crate) struct HostParts {
     pub(super) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
     /// The routes that are found without Python.
     pub(super) index: ServingIndex,
+    pub(super) loop_calls: Arc<LoopCalls>,
 }
 
 impl HostParts {
@@ -61,7 +63,8 @@ impl HostParts {
         let wakes = WakeBatch::new(Arc::clone(&loop_signals), Arc::clone(&ended_requests));
         let (events, loads, connect) = (Arc::default(), Arc::default(), Arc::default());
         let index = ServingIndex::default();
-        Ok(Self { loop_signals, ended_requests, wakes, events, loads, connect, index })
+        let loop_calls = LoopCalls::new(Arc::clone(&loop_signals), Arc::clone(&ended_requests));
+        Ok(Self { loop_signals, ended_requests, wakes, events, loads, connect, index, loop_calls })
     }
 }
 
@@ -107,8 +110,15 @@ impl HostApi {
 
     /// Finds the routes of these rows without Python from now on; `request` makes the request of a
     /// handler.
-    fn index_routes(&self, request: Py<PyAny>, texts: Vec<TextRow>, ends: Vec<EndRow>) {
-        self.0.index.store(Some(Arc::new(PathIndex::new(request, texts, ends))));
+    fn index_routes(
+        &self,
+        request: Py<PyAny>,
+        texts: Vec<TextRow>,
+        ends: Vec<EndRow>,
+        applications: Vec<ApplicationRow>,
+    ) {
+        let index = PathIndex::new(request, texts, ends, applications);
+        self.0.index.store(Some(Arc::new(index)));
     }
 
     /// Reports that this process opens a file for writing.
@@ -144,8 +154,14 @@ impl HostApi {
         DISPATCHED.with(|exchange| exchange.borrow().as_ref().map(|it| it.clone_ref(py)))
     }
 
+    /// Ends a long wait of `wait_for_ended`: a request begins on the loop.
     fn wake_overseer(&self) {
-        self.0.ended_requests.wake();
+        self.0.ended_requests.rouse();
+    }
+
+    /// Reports whether the next wait of `wait_for_ended` may be long.
+    fn set_overseer_asleep(&self, is_asleep: bool) {
+        self.0.ended_requests.is_asleep.store(is_asleep, Ordering::Release);
     }
 
     fn set_exhausted(&self, is_exhausted: bool) {

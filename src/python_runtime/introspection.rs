@@ -68,9 +68,11 @@ impl PythonRuntime {
         self.workers.is_exhausted() || self.ended_requests.is_exhausted.load(Ordering::Acquire)
     }
 
-    /// The ids of the first `limit` requests that wait for a dispatch worker, and how many wait.
+    /// The ids of the first `limit` requests that wait for a dispatch worker, and how many wait for one
+    /// or for the loop.
     pub fn queued(&self, limit: usize) -> (Vec<u64>, usize) {
-        self.queue.peek(limit, |call| call.request.id)
+        let (first, count) = self.queue.peek(limit, |call| call.request.id);
+        (first, count + self.loop_calls.len())
     }
 
     /// A request in flight, and when it came in; only in dev mode.

@@ -8,10 +8,10 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use axum::http::header::HOST;
 use pyo3::exceptions::{PyRuntimeError, PyValueError};
+use pyo3::intern;
 use pyo3::prelude::*;
-use pyo3::types::PyBytes;
+use pyo3::types::{PyBytes, PyString};
 
 use crate::message::request_stream::ReceivedChunk;
 use crate::message::{FileContent, Form, Head};
@@ -23,36 +23,21 @@ pub(super) type FormParts<'a> = (Vec<(&'a str, &'a str)>, Vec<UploadParts<'a>>);
 
 /// A host and its port.
 type Address = (String, u16);
-/// The version of HTTP; path and query as they were sent; the headers; the addresses of client and
-/// server; the scheme.
-pub(super) type HeadParts<'a> = (
-    &'static str,
-    &'a [u8],
-    &'a [u8],
-    Vec<(&'a [u8], &'a [u8])>,
-    Option<Address>,
-    Option<Address>,
-    &'static str,
-);
+/// The method of a request; the common ones are interned.
+pub(super) fn method_text<'py>(py: Python<'py>, head: &Head) -> Bound<'py, PyString> {
+    match head.method() {
+        "GET" => intern!(py, "GET").clone(),
+        "POST" => intern!(py, "POST").clone(),
+        other => PyString::new(py, other),
+    }
+}
 
-/// Returns the parts of a head for an application of ASGI or WSGI: as they arrived, but for what a
-/// trusted proxy reports.
-pub(super) fn head_parts(head: &Head) -> HeadParts<'_> {
-    let host = head.forwarded_host();
-    let headers = head.headers().iter().map(|(name, value)| match host {
-        Some(host) if name == HOST => (name.as_ref(), host.as_bytes()),
-        _ => (name.as_ref(), value.as_bytes()),
-    });
-    let (client, server) = head.addresses();
-    (
-        head.version(),
-        head.raw_path().as_bytes(),
-        head.query().as_bytes(),
-        headers.collect(),
-        client.map(address_parts),
-        server.map(address_parts),
-        head.scheme(),
-    )
+/// The scheme that the client has used.
+pub(super) fn scheme_text<'py>(py: Python<'py>, head: &Head) -> Bound<'py, PyString> {
+    match head.scheme() {
+        "http" => intern!(py, "http").clone(),
+        other => PyString::new(py, other),
+    }
 }
 
 /// The address of the client, the scheme, and the host that it has addressed.

@@ -18,7 +18,7 @@ use super::ended_requests::EndedRequests;
 use super::host::HostApi;
 use super::in_flight::InFlightGuard;
 use super::json::parse;
-use super::loop_signals::StreamWaker;
+use super::loop_signals::{LoopSignals, StreamWaker};
 
 /// A body of this size or larger is not copied.
 const LARGE: usize = 16 * 1024;
@@ -43,6 +43,23 @@ impl BodyStream {
     ) -> Self {
         Self { id, sender, request_body, in_flight_guard: Mutex::new(guard) }
     }
+
+    /// Sends if there is room; `None` if there is none, which a signal to the loop reports later, and false if the
+    /// client has disconnected.
+    pub(super) fn offer(
+        &self,
+        chunk: Bound<'_, PyBytes>,
+        loop_signals: &Arc<LoopSignals>,
+    ) -> Option<bool> {
+        let id = self.id.cast_signed();
+        let room = || StreamWaker { loop_signals: Arc::clone(loop_signals), id };
+        let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
+        match self.sender.try_send(size, || chunk_to_bytes(chunk), waker) {
+            Ok(()) => Some(true),
+            Err(TrySendError::Full) => None,
+            Err(TrySendError::Closed) => Some(false),
+        }
+    }
 }
 
 #[pymethods]
@@ -65,14 +82,7 @@ impl BodyStream {
 
     /// Sends if there is room; `None` if there is none, false if the client has disconnected.
     fn try_send(&self, chunk: Bound<'_, PyBytes>, host: &HostApi) -> Option<bool> {
-        let id = self.id.cast_signed();
-        let room = || StreamWaker { loop_signals: Arc::clone(&host.0.loop_signals), id };
-        let (size, waker) = (chunk.as_bytes().len(), || Waker::from(Arc::new(room())));
-        match self.sender.try_send(size, || chunk_to_bytes(chunk), waker) {
-            Ok(()) => Some(true),
-            Err(TrySendError::Full) => None,
-            Err(TrySendError::Closed) => Some(false),
-        }
+        self.offer(chunk, &host.0.loop_signals)
     }
 
     /// Fails the response instead of its body. If the response has begun, aborts it and returns false.
@@ -101,7 +111,7 @@ impl BodyStream {
 
     /// Ends the body as complete, perhaps with fields after it.
     #[pyo3(signature = (trailers=None))]
-    fn finish(&self, trailers: Option<Vec<(String, String)>>) {
+    pub(super) fn finish(&self, trailers: Option<Vec<(String, String)>>) {
         self.sender.finish(trailers);
         self.in_flight_guard.lock().take();
     }

@@ -1,5 +1,5 @@
 //! Finds the route of a usual request without Python: the path is all text, or ends with its one
-//! parameter.
+//! parameter, or the project has nothing but mounted applications.
 //!
 //! Python hands the routes over when a generation serves; no route is known before. `snaxum.routing` finds
 //! all routes, and each of these in the same way: `None` leaves a request to it.
@@ -11,7 +11,7 @@ use arc_swap::ArcSwapOption;
 use pyo3::prelude::*;
 use pyo3::types::{PyDict, PyString};
 
-use crate::message::Head;
+use crate::message::{Head, HeadKind};
 
 /// More digits may not fit into an `i64`.
 const MAX_DIGITS: usize = 18;
@@ -27,12 +27,25 @@ type RowBranch = (String, RowRoutes);
 /// The text before the last slash, the texts after it that are other routes', and the branches in order.
 pub(super) type EndRow = (String, HashSet<String>, Vec<RowBranch>);
 
+/// The prefix of an application, whether it is one of ASGI, and the object that Python calls it by.
+pub(super) type ApplicationRow = (String, bool, Py<PyAny>);
+
 /// The routes that are found here.
 pub(super) struct PathIndex {
     /// Makes the request of the handler.
     request: Py<PyAny>,
+    /// The applications of a project that has no other routes, longest prefix first.
+    applications: Vec<ApplicationRow>,
     texts: HashMap<String, Vec<IndexedRoute>>,
     ends: HashMap<String, LastSegment>,
+}
+
+/// An application of an index.
+#[derive(Clone, Copy)]
+pub(super) struct ApplicationPlace {
+    number: usize,
+    /// Whether it runs on the loop.
+    pub(super) is_asgi: bool,
 }
 
 /// A route that is found here.
@@ -60,7 +73,12 @@ enum Converter {
 }
 
 impl PathIndex {
-    pub(super) fn new(request: Py<PyAny>, texts: Vec<TextRow>, ends: Vec<EndRow>) -> Self {
+    pub(super) fn new(
+        request: Py<PyAny>,
+        texts: Vec<TextRow>,
+        ends: Vec<EndRow>,
+        applications: Vec<ApplicationRow>,
+    ) -> Self {
         let texts = texts.into_iter().map(|(path, routes)| (path, indexed(routes))).collect();
         let ends = ends.into_iter().map(|(start, texts, branches)| {
             let branches = branches.into_iter().map(|(converter, routes)| {
@@ -73,7 +91,7 @@ impl PathIndex {
             });
             (start, LastSegment { texts, branches: branches.collect() })
         });
-        Self { request, texts, ends: ends.collect() }
+        Self { request, applications, texts, ends: ends.collect() }
     }
 
     /// Returns the values of the parameters, and the route.
@@ -118,6 +136,37 @@ impl PathIndex {
             return Ok(Some((params, route)));
         }
         Ok(None)
+    }
+
+    /// Returns the application of a request, unless another route may have its path.
+    pub(super) fn application(&self, head: &Head) -> Option<ApplicationPlace> {
+        if self.applications.is_empty() || head.kind() != HeadKind::Http {
+            return None;
+        }
+        let path = head.raw_path();
+        let is_below = |prefix: &str| {
+            let rest = path.strip_prefix(prefix).filter(|_| !path.starts_with("//"));
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        // The prefix is compared with the decoded path.
+        let is_plain = !path.contains('%');
+        let number = self.applications.iter().position(|(prefix, ..)| match prefix.is_empty() {
+            true => path.starts_with('/'),
+            false => is_plain && is_below(prefix),
+        })?;
+        // A path that is not plain may be below a longer prefix.
+        let is_certain = self.applications.len() == 1 || is_plain && !path.starts_with("//");
+        let is_asgi = self.applications[number].1;
+        is_certain.then_some(ApplicationPlace { number, is_asgi })
+    }
+
+    /// The object of an application.
+    pub(super) fn target<'py>(
+        &self,
+        py: Python<'py>,
+        place: ApplicationPlace,
+    ) -> Bound<'py, PyAny> {
+        self.applications[place.number].2.bind(py).clone()
     }
 
     /// The class of requests, which takes an exchange and the values of the parameters.

@@ -125,7 +125,7 @@ fn run(context: ThreadContext) {
     Python::attach(|py| {
         let options = options(&context.config, context.venv.as_ref(), origin, false);
         let ThreadContext { host, control, queue, workers, reply, identities, .. } = context;
-        let wakes = Arc::clone(&host.wakes);
+        let (wakes, loop_calls) = (Arc::clone(&host.wakes), Arc::clone(&host.loop_calls));
         let started = keeping_signals(origin, || match context.preloaded {
             Some(preloaded) => preloaded.bridge.begin(py, &options, identities),
             None => Bridge::start(py, &options, HostApi(host), identities),
@@ -153,6 +153,7 @@ fn run(context: ThreadContext) {
         if let Err(error) = bridge.stop(py, timeout) {
             tracing::error!("while stopping Python: {}", bridge::error_text(py, &error));
         }
+        loop_calls.close();
         if let Some((_, done)) = stop {
             let _ = done.send(());
         }

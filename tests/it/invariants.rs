@@ -53,10 +53,18 @@ fn one_place_speaks_pyo3() {
     assert_eq!(
         names_of(&files, |text| text.contains("pyo3")),
         [
+            "src/python_runtime/asgi.rs",
+            "src/python_runtime/asgi/call.rs",
+            "src/python_runtime/asgi/cycle.rs",
+            "src/python_runtime/asgi/event.rs",
+            "src/python_runtime/asgi/flush.rs",
+            "src/python_runtime/asgi/response_way.rs",
+            "src/python_runtime/asgi/scope.rs",
             "src/python_runtime/boot.rs",
             "src/python_runtime/bridge.rs",
             "src/python_runtime/exchange.rs",
             "src/python_runtime/host.rs",
+            "src/python_runtime/hosted_api.rs",
             "src/python_runtime/in_process_connection.rs",
             "src/python_runtime/interpreter.rs",
             "src/python_runtime/json.rs",
@@ -71,6 +79,7 @@ fn one_place_speaks_pyo3() {
             "src/python_runtime/thread.rs",
             "src/python_runtime/websocket.rs",
             "src/python_runtime/workers.rs",
+            "src/python_runtime/wsgi.rs",
         ]
     );
     // The threads only attach to the interpreter, and detach from it while they wait.

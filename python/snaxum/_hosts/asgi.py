@@ -1,7 +1,7 @@
 """Runs an ASGI 3 application as the tasks of the loop.
 
 Owns the task of each request. A client that leaves is a message to the application, and does not
-cancel its task. Never knows what a message contains (`http_cycle`, `websocket_cycle`).
+cancel its task. Never knows what a message contains (`asgi.rs`, `websocket_cycle`).
 """
 
 from __future__ import annotations
@@ -12,23 +12,23 @@ from typing import Any
 
 from .._core.objects import is_a
 from .._host import Exchange, to_json
-from .._runtime import leases, respond
+from .._hosted_api import HttpCycle
+from .._runtime import generations, leases, respond
 from .._runtime.async_dispatch import timed
 from .._runtime.event_loop import LoopThread
-from .._runtime.leases import Lease, pin_task
+from .._runtime.generations import Generation
+from .._runtime.leases import Lease, pin_task, request_of_task
 from .._runtime.runtime import running
 from .._runtime.sockets import SocketLink, run_on_loop
-from .._runtime.streamed_request import StreamedRequest
 from ..http import Request, Response
 from ..mounts import Mount
 from ..routing import Route
 from . import noted
 from .failures import describe_failure
 from .found_route import record_route
-from .http_cycle import HttpCycle
 from .lifespan import Lifespan
 from .replies import HOLD_S, DirectReply, HandedReply
-from .scope import http_scope, websocket_scope
+from .scope import VERSIONS, ClientDisconnected, websocket_scope
 from .websocket_cycle import WebSocketCycle
 
 _log = logging.getLogger("snaxum")
@@ -40,64 +40,113 @@ class AsgiHost:
     def __init__(self, mount: Mount) -> None:
         self._mount = mount
         self._app = mount.app
-        self._prefix = mount.prefix
         self.lifespan = Lifespan(mount)
+        self._application = running().hosted.asgi_application(
+            mount.prefix, mount.id, VERSIONS, self.lifespan.state, ClientDisconnected
+        )
+
+    def direct(self, generation: Generation) -> tuple[Any, ...]:
+        """Return what a loop needs for a request that comes without a dispatch worker."""
+        serve = self.serve_timed if respond.is_timed else self.serve
+        return serve, self._application, generation.number, self._mount
 
     async def start(
         self, loop: LoopThread, exchange: Exchange, lease: Lease, route: Route, request: Request
     ) -> None:
         """Run a request whose route has no hooks, and end it."""
-        pin_task(lease.generation, exchange.id)
-        exchanges = running().exchanges
-        exchanges[exchange.id] = exchange
-        reply = DirectReply(exchange, lease.generation, route, loop)
-        is_streamed = isinstance(request, StreamedRequest)
-        cycle = HttpCycle(exchange, loop, reply, is_streamed=is_streamed)
-        loop.on_left(exchange.id, cycle.disconnect)
+        number, generation = exchange.id, lease.generation
+        pin_task(generation, number)
+        exchanges = loop.exchanges
+        exchanges[number] = exchange
+        reply = DirectReply(exchange, generation, route, loop) if respond.is_timed else None
+        cycle = loop.http_cycle(self._application, exchange, generation.number, reply)
+        loop.on_left(number, cycle.disconnect)
         try:
             if exchange.cancelled():
                 return  # before it began
-            if respond.is_timed:
-                exchange.began()
-            if respond.is_observed:
-                reply.noted = noted.begin()
-            scope = reply.scope = http_scope(exchange, self._prefix, self.lifespan.state)
             try:
-                await timed(self._app(scope, cycle.receive, cycle.send), exchange)
-                error: BaseException | None = cycle.missing()
-            except BaseException as raised:
-                error = raised
-            if error is not None:
-                self._fail(error, exchange, lease, route, request, cycle, reply)
+                if reply is None:
+                    await self._app(cycle.scope(), cycle.receive, cycle.send)
+                else:
+                    await self._observed(exchange, cycle, reply)
+            except BaseException as error:
+                self._fail(error, exchange, generation, route, cycle, reply)
             else:
-                reply.release()
+                if (problem := cycle.end()) is not None:
+                    early = RuntimeError(problem)
+                    self._fail(early, exchange, generation, route, cycle, reply)
+                elif reply is not None:
+                    reply.release()
         finally:
-            loop.on_left(exchange.id, None)
-            exchanges.pop(exchange.id, None)
-            loop.flush_soon()
-            loop.forget(exchange.id)
+            if reply is not None:
+                reply.scope = {}  # without a circle of references
+            loop.on_left(number, None)
+            loop.end(number)
             lease.end()
+
+    async def serve(
+        self, loop: LoopThread, exchange: Exchange, cycle: HttpCycle, number: int
+    ) -> None:
+        """Do the same for a request that has come without a dispatch worker, and end it.
+
+        Outside dev mode, and where nothing records times.
+        """
+        request_of_task.set(number)
+        try:
+            await self._app(cycle.scope(), cycle.receive, cycle.send)
+        except BaseException as error:
+            loop.flush_soon()
+            self._fail(error, exchange, generations.current(), self._mount, cycle, None)
+        else:
+            if (problem := cycle.end()) is not None:
+                loop.flush_soon()
+                early = RuntimeError(problem)
+                self._fail(early, exchange, generations.current(), self._mount, cycle, None)
+        finally:
+            loop.forget_call(number)
+
+    async def serve_timed(
+        self, loop: LoopThread, exchange: Exchange, _: HttpCycle, number: int
+    ) -> None:
+        """Do the same where something records times."""
+        try:
+            mount = self._mount
+            exchange.found(mount.id)
+            lease = leases.lease_of(generations.current())
+            await self.start(loop, exchange, lease, mount, Request(exchange, {}))
+        finally:
+            loop.forget_call(number)
+
+    async def _observed(self, exchange: Exchange, cycle: HttpCycle, reply: DirectReply) -> None:
+        """Call the application, and record times and exceptions."""
+        exchange.began()
+        if respond.is_observed:
+            reply.noted = noted.begin()
+        scope = reply.scope = cycle.scope()
+        await timed(self._app(scope, cycle.receive, cycle.send), exchange)
 
     def _fail(
         self,
         error: BaseException,
         exchange: Exchange,
-        lease: Lease,
+        generation: Generation,
         route: Route,
-        request: Request,
         cycle: HttpCycle,
-        reply: DirectReply,
+        reply: DirectReply | None,
     ) -> None:
         """Respond to an exception of the application, or log it if it has responded."""
         is_cancelled = is_a(error, asyncio.CancelledError)
-        if reply.release(error) or self._is_over(error, cycle):
+        if (reply is not None and reply.release(error)) or self._is_over(error, cycle):
             pass
         elif cycle.has_begun:
-            reply.break_off(error)
+            stream = cycle.stream if reply is None else reply.stream
+            assert stream is not None, "the response has begun"
+            respond.break_off(stream, route, error)
         elif not exchange.cancelled():
-            if respond.is_timed:
+            if reply is not None:
                 reply.record_route()
-            respond.send_error(exchange, lease.generation, route, error, request)
+            respond.send_error(exchange, generation, route, error, Request(exchange, {}))
+        cycle.end()
         if is_cancelled:
             raise error
 
@@ -120,27 +169,29 @@ class AsgiHost:
         assert generation is not None, "a request runs on a generation"
         thread = running().loop.that_runs(asyncio.get_running_loop()) or running().loop
         reply = HandedReply(asyncio.get_running_loop())
-        is_streamed = isinstance(request, StreamedRequest)
-        cycle = HttpCycle(exchange, thread, reply, is_streamed=is_streamed)
-        scope = http_scope(exchange, self._prefix, self.lifespan.state)
+        cycle = thread.http_cycle(self._application, exchange, generation.number, reply)
+        scope = cycle.scope()
         lease = Lease(generation)
         reply.on_left = cycle.disconnect
 
         async def run() -> None:
             if respond.is_observed:
                 reply.noted = noted.begin()
+            error: BaseException | None = None
             try:
                 await self._app(scope, cycle.receive, cycle.send)
-                error: BaseException | None = cycle.missing()
+                if not cycle.is_complete and not cycle.is_gone:
+                    raise RuntimeError(cycle.end())
             except BaseException as raised:
                 error = raised
             finally:
                 lease.end()
-            if error is None:
-                return
-            reply.noted.append(error)
-            if not self._is_over(error, cycle):
-                reply.fail(error)
+                reply.on_left = _ignore  # without a circle of references
+            if error is not None:
+                reply.noted.append(error)
+                if not self._is_over(error, cycle):
+                    reply.fail(error)
+            cycle.end()
 
         task = asyncio.get_running_loop().create_task(run())
         _running.add(task)
@@ -167,7 +218,7 @@ class AsgiHost:
         loop.on_left(exchange.id, cycle.leave)
 
         async def handle() -> None:
-            scope = websocket_scope(exchange, self._prefix, self.lifespan.state)
+            scope = websocket_scope(self._application, exchange)
             await timed(self._app(scope, cycle.receive, cycle.send), exchange)
             error = cycle.missing()
             if error is not None:
@@ -177,6 +228,9 @@ class AsgiHost:
             await run_on_loop(loop, lease, link, handle, cycle.is_expected)
         finally:
             loop.on_left(exchange.id, None)
+
+
+def _ignore() -> None: ...
 
 
 # The tasks of applications whose routes have hooks: the loop has only weak references.

@@ -1,4 +1,4 @@
-"""Gives each mount the host that runs its application.
+"""Gives each mount the host that runs its application, and Rust the mounts of a project.
 
 Owns the choice, and the hooks of the lifespan. Imports a host with the first mount that needs it:
 asyncio is large.
@@ -11,7 +11,8 @@ from typing import Any
 
 from .._reload import loader
 from .._reload.model import Hook, Node
-from .._runtime import respond
+from .._runtime import respond, trace_context
+from .._runtime.generations import Generation
 from ..mounts import Mount
 
 # More than a lifespan takes: it has limits of its own.
@@ -27,16 +28,33 @@ def host(mount: Mount, node: Node) -> None:
     if mount.interface == "wsgi":
         from .wsgi import WsgiHost
 
-        mount.call = WsgiHost(mount).respond
+        of_wsgi = WsgiHost(mount)
+        mount.call, mount.direct = of_wsgi.respond, of_wsgi.direct
         return
     from .asgi import AsgiHost
 
     mount.hosted = application = AsgiHost(mount)
-    mount.call = application.respond
+    mount.call, mount.direct = application.respond, application.direct
     lifespan = application.lifespan
     for when, function in (("startup", lifespan.start), ("shutdown", lifespan.stop)):
         name = f"for the lifespan at `{mount.prefix or '/'}`"
         node.hooks.append(Hook(when, function, name=name, timeout_s=LIFESPAN_S))
+
+
+def rows(generation: Generation) -> list[tuple[str, bool, Any]]:
+    """Return each prefix, the longest first, whether it is of ASGI, and what a request needs.
+
+    None if there are other routes, or hooks: they come first. With a trace, a dispatch worker makes
+    its context.
+    """
+    if trace_context.is_on or not all(type(route) is Mount for route in generation.routes):
+        return []
+    found = [
+        (mount.prefix, mount.is_async, mount.direct(generation))
+        for mount in generation.routes
+        if isinstance(mount, Mount) and mount.direct is not None
+    ]
+    return sorted(found, key=lambda row: -len(row[0]))
 
 
 def serve_target(options: dict[str, Any] | None) -> None:

@@ -1,6 +1,8 @@
-"""The ways of an application's response: to the client at once, or to the hooks of its route.
+"""The ways of an application's response that Python is a part of: to observers and then the client,
+or to the hooks of its route.
 
-Owns both kinds of `Reply`. Never knows a message of ASGI.
+Owns both kinds of `Reply`; without one, Rust sends the response itself. Never knows a message of
+ASGI.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from .._core.chunks import AsyncChunks
 from .._host import BodyStream, Exchange, to_json
@@ -28,8 +30,30 @@ from .scope import AsgiScope
 HOLD_S = 0.1
 
 
+class Reply(Protocol):
+    """Sends one response."""
+
+    def whole(self, status: int, headers: HeaderList, body: bytes) -> None:
+        """Send a response that is complete."""
+
+    def file(self, status: int, headers: HeaderList, path: str) -> None:
+        """Send a file. Raises OSError, and then nothing was sent."""
+
+    def begin(self, status: int, headers: HeaderList) -> None:
+        """Begin a response whose body follows in chunks."""
+
+    async def chunk(self, body: bytes) -> bool:
+        """Send a chunk once there is room for it; False if the client has left."""
+
+    def finish(self, trailers: HeaderList | None = None) -> None:
+        """End the body, perhaps with fields after it."""
+
+    def refuse(self, status: int, detail: str) -> None:
+        """Fail the response, which has not begun: its request cannot be read."""
+
+
 class DirectReply:
-    """Sends a response to its client."""
+    """Sends a response to its client, and its times and exceptions to observers."""
 
     def __init__(
         self, exchange: Exchange, generation: Generation, route: Route, loop: LoopThread
@@ -38,7 +62,7 @@ class DirectReply:
         self._generation = generation
         self._route = route
         self._loop = loop
-        self._stream: BodyStream | None = None
+        self.stream: BodyStream | None = None
         # The scope of the request, to which the application adds the route that it has found.
         self.scope: AsgiScope = {}
         # The exceptions that the application has logged, in dev mode.
@@ -74,7 +98,7 @@ class DirectReply:
         exchange.send_file(self._generation.number, self._route.id, status, headers, path)
         self._loop.flush_soon()
 
-    async def begin(self, status: int, headers: HeaderList) -> None:
+    def begin(self, status: int, headers: HeaderList) -> None:
         exchange = self._exchange
         if respond.is_timed:
             exchange.returned()
@@ -83,16 +107,16 @@ class DirectReply:
             noted.note_handled(self.noted, status)
             self._record_failure(None)
         number, route = self._generation.number, self._route.id
-        self._stream = exchange.stream(number, route, status, headers, None)
+        self.stream = exchange.stream(number, route, status, headers, None)
         self._loop.flush_soon()
 
     async def chunk(self, body: bytes) -> bool:
-        assert self._stream is not None, "`begin` comes first"
-        return await self._loop.send(self._stream, body)
+        assert self.stream is not None, "`begin` comes first"
+        return await self._loop.send(self.stream, body)
 
     def finish(self, trailers: HeaderList | None = None) -> None:
-        assert self._stream is not None, "`begin` comes first"
-        self._stream.finish(trailers)
+        assert self.stream is not None, "`begin` comes first"
+        self.stream.finish(trailers)
 
     def record_route(self) -> None:
         """Record the route that the application has found."""
@@ -102,11 +126,6 @@ class DirectReply:
         number, route = self._generation.number, self._route.id
         self._exchange.fail(number, route, status, detail, [], None)
         self._loop.flush_soon()
-
-    def break_off(self, error: BaseException) -> None:
-        """End a response that has begun, with an error."""
-        assert self._stream is not None, "`begin` comes first"
-        respond.break_off(self._stream, self._route, error)
 
     def _record_failure(self, error: BaseException | None) -> None:
         """Send the console an exception, or else the newest of the noted ones."""
@@ -148,7 +167,7 @@ class HandedReply:
             pass
         self._hand(status, headers, Path(path))
 
-    async def begin(self, status: int, headers: HeaderList) -> None:
+    def begin(self, status: int, headers: HeaderList) -> None:
         self._hand(status, headers, AsyncChunks(HandedBody(self, self._loop), cast(Any, bytes)))
 
     async def chunk(self, body: bytes) -> bool:

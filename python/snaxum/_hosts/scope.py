@@ -1,6 +1,6 @@
-"""The scopes of ASGI, and the headers of both directions.
+"""The scopes of ASGI, and the messages of an application that are not allowed.
 
-Owns their shapes. Never calls an application.
+Owns the scope of a WebSocket; Rust makes that of a request. Never calls an application.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from collections.abc import Iterable, MutableMapping
 from typing import Any
 
 from .._host import Exchange
+from .._hosted_api import AsgiApplication
 
 AsgiScope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -16,30 +17,9 @@ Message = MutableMapping[str, Any]
 VERSIONS = {"version": "3.0", "spec_version": "2.4"}
 
 
-def http_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> AsgiScope:
-    """Make the scope of a request."""
-    version, raw_path, query, headers, client, server, scheme = exchange.head()
-    return {
-        "type": "http",
-        "asgi": VERSIONS.copy(),
-        "http_version": version,
-        "method": exchange.method,
-        "scheme": scheme,
-        "path": path_of(exchange.path, root_path),
-        "raw_path": raw_path,
-        "query_string": query,
-        "root_path": root_path,
-        "headers": headers,
-        "client": client,
-        "server": server,
-        "state": state.copy(),
-        "extensions": {"http.response.pathsend": {}, "http.response.trailers": {}},
-    }
-
-
-def websocket_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -> AsgiScope:
+def websocket_scope(application: AsgiApplication, exchange: Exchange) -> AsgiScope:
     """Make the scope of a WebSocket."""
-    scope = http_scope(exchange, root_path, state)
+    scope = application.scope(exchange)
     scope["type"], scope["scheme"] = "websocket", scope["scheme"].replace("http", "ws")
     del scope["method"]
     offered = [value for name, value in scope["headers"] if name == b"sec-websocket-protocol"]
@@ -47,13 +27,6 @@ def websocket_scope(exchange: Exchange, root_path: str, state: dict[str, Any]) -
     scope["subprotocols"] = [name.strip() for name in names if name.strip()]
     scope["extensions"] = {"websocket.http.response": {}}
     return scope
-
-
-def path_of(path: str, root_path: str) -> str:
-    """Return a decoded path that begins with the prefix, also if it has several slashes there."""
-    if root_path and path[:2] == "//":
-        return "/" + path.lstrip("/")
-    return path
 
 
 def texts_of(headers: Iterable[Any]) -> list[tuple[str, str]]:

@@ -13,15 +13,16 @@ import sys
 from collections.abc import Callable, Iterable, Iterator
 from types import TracebackType
 from typing import Any
-from urllib.parse import unquote_to_bytes
 
 from .._core.chunks import Chunks
 from .._host import BodyStream, Exchange, to_json
 from .._runtime import leases, respond
-from .._runtime.streamed_request import StreamedRequest
+from .._runtime.generations import Generation
+from .._runtime.runtime import running
 from ..headers import HeaderList
 from ..http import HTTPError, Request, Response
 from ..mounts import Mount
+from ..routing import Route
 from . import noted as noted_exceptions
 from . import responses
 from .failures import describe_failure
@@ -35,6 +36,11 @@ _STATUS = re.compile(r"[2-9][0-9]{2}(?![0-9])")
 # A response up to this size is collected in the dispatch worker.
 MAX_WHOLE = 1024 * 1024
 INPUT_BUFFER = 64 * 1024
+# Status, headers and body of a response.
+WsgiReply = tuple[int, HeaderList, object]
+# In place of one that was sent already.
+_SENT: WsgiReply = (200, [], b"")
+_END: Any = object()
 
 
 class WsgiHost:
@@ -43,12 +49,55 @@ class WsgiHost:
     def __init__(self, mount: Mount) -> None:
         self._mount = mount
         self._app = mount.app
-        self._prefix = mount.prefix.encode()
+        self._application = running().hosted.wsgi_application(
+            mount.prefix,
+            {
+                "SCRIPT_NAME": mount.prefix.encode().decode("latin-1"),
+                "wsgi.version": (1, 0),
+                "wsgi.input_terminated": True,
+                "wsgi.multithread": True,
+                "wsgi.multiprocess": False,
+                "wsgi.run_once": False,
+                "wsgi.file_wrapper": FileWrapper,
+            },
+        )
+
+    def direct(self, generation: Generation) -> tuple[Any, ...]:
+        """Return what a dispatch worker needs for a request whose application Rust has found."""
+        return self.serve, generation, self._mount
 
     def respond(self, request: Request) -> Response:
         """Call the application, and return its response."""
         exchange: Any = request._raw
-        body = Input(exchange) if isinstance(request, StreamedRequest) else None
+        return responses.make(*self._call(exchange))
+
+    def serve(
+        self, exchange: Exchange, generation: Generation, route: Route, request: Request | None
+    ) -> None:
+        """Call the application for a request without hooks, and send its response.
+
+        Outside dev mode; the caller's context is that of its thread.
+        """
+        try:
+            try:
+                status, headers, body = self._call(exchange)
+            finally:
+                if respond.is_timed:
+                    exchange.returned()
+        except BaseException as error:
+            request = request or Request(exchange, {})
+            respond.send_error(exchange, generation, route, error, request)
+            return
+        if type(body) is bytes and status not in (204, 304):
+            headers = [(name.lower(), value) for name, value in headers]
+            exchange.respond(generation.number, route.id, status, headers, body)
+        else:
+            response = responses.make(status, headers, body)
+            respond.send_result(exchange, generation, route, response)
+
+    def _call(self, exchange: Exchange) -> WsgiReply:
+        """Return the response of the application."""
+        body = Input(exchange) if exchange.is_streamed else None
         environ = self._environ(exchange, body)
         call = Call(self._mount, exchange, environ)
         try:
@@ -59,52 +108,20 @@ class WsgiHost:
         else:
             if body is None or body.failure is None:
                 return response
-            if isinstance(response.body, Chunks):
-                response.body.close()
+            if isinstance(response[2], Chunks):
+                response[2].close()
         # Whatever the application has made of the exception that its input has raised.
         raise HTTPError(*body.failure)
 
     def _environ(self, exchange: Exchange, body: Input | None) -> dict[str, Any]:
-        version, raw_path, query, headers, client, server, scheme = exchange.head()
-        path = unquote_to_bytes(raw_path)
-        if self._prefix and path[:2] == b"//":
-            path = b"/" + path.lstrip(b"/")
-        environ: dict[str, Any] = {
-            "REQUEST_METHOD": exchange.method,
-            "SCRIPT_NAME": self._prefix.decode("latin-1"),
-            "PATH_INFO": path[len(self._prefix) :].decode("latin-1"),
-            "QUERY_STRING": query.decode("latin-1"),
-            "REQUEST_URI": (raw_path + (b"?" + query if query else b"")).decode("latin-1"),
-            "SERVER_PROTOCOL": f"HTTP/{version}",
-            "wsgi.version": (1, 0),
-            "wsgi.url_scheme": scheme,
-            "wsgi.input": io.BufferedReader(body, INPUT_BUFFER)
-            if body is not None
-            else io.BytesIO(exchange.body()),
-            "wsgi.input_terminated": True,
-            "wsgi.errors": sys.stderr,
-            "wsgi.multithread": True,
-            "wsgi.multiprocess": False,
-            "wsgi.run_once": False,
-            "wsgi.file_wrapper": FileWrapper,
-        }
-        for name, value in headers:
-            if b"_" in name:
-                continue  # it would look like another header
-            key = name.decode("latin-1").upper().replace("-", "_")
-            if key not in ("CONTENT_TYPE", "CONTENT_LENGTH"):
-                key = f"HTTP_{key}"
-            text = value.decode("latin-1")
-            if key in environ:
-                text = f"{environ[key]}{'; ' if key == 'HTTP_COOKIE' else ','}{text}"
-            environ[key] = text
-        environ["SERVER_NAME"], environ["SERVER_PORT"] = (
-            (server[0], str(server[1]))
-            if server
-            else address_of(environ.get("HTTP_HOST", ""), scheme)
+        given = (
+            io.BytesIO(exchange.body()) if body is None else io.BufferedReader(body, INPUT_BUFFER)
         )
-        if client:
-            environ["REMOTE_ADDR"], environ["REMOTE_PORT"] = client[0], str(client[1])
+        environ = self._application.environ(exchange, given)
+        environ["wsgi.errors"] = sys.stderr
+        if "SERVER_NAME" not in environ:
+            host, scheme = environ.get("HTTP_HOST", ""), environ["wsgi.url_scheme"]
+            environ["SERVER_NAME"], environ["SERVER_PORT"] = address_of(host, scheme)
         return environ
 
 
@@ -128,47 +145,48 @@ class Call:
         # Begun by `write`.
         self._stream: BodyStream | None = None
 
-    def run(self, app: Callable[..., Any]) -> Response:
+    def run(self, app: Callable[..., Any]) -> WsgiReply:
         """Call it, and return the response; raises what it raises."""
         # One context for the call and all parts, whatever thread takes them.
         context = contextvars.copy_context()
         if respond.is_observed:
             self._noted = context.run(noted_exceptions.begin)
+        run = context.run
         try:
-            returned = context.run(app, self._environ, self._start_response)
-            result = ResultIterator(returned, context)
+            given = run(app, self._environ, self._start_response)
+            parts = run(iter, given)
         except ClientDisconnected:
             if self._stream is None:
                 raise
-            return Response()  # not sent
+            return _SENT
         except BaseException as error:
             if self._stream is None:
                 raise
             respond.break_off(self._stream, self._mount, error)
-            return Response()
+            return _SENT
+        if self._stream is not None:
+            return self._continue(self._stream, ResultIterator(given, parts, run))
+        body: bytes | None = None
         try:
-            if self._stream is not None:
-                return self._continue(self._stream, result)
-            first = result.next_part()
+            first = _next_part(run, parts)
             if self._head is None:
                 raise RuntimeError("the application returned without calling `start_response`")
             status, headers = self._head
             if status >= 500 and self._noted:
                 failure = describe_failure(self._noted[-1], self._mount)
                 self._exchange.raised(to_json(failure))
-            size = _size(headers)
-            is_small = result.is_small() or (size is not None and size <= MAX_WHOLE)
-            if first is None or is_small:
-                parts = [] if first is None else [first]
-                while (part := result.next_part()) is not None:
-                    parts.append(part)
-                result.close()
-                return responses.make(status, headers, b"".join(parts))
+            if first is None:
+                body = b""
+            elif _is_small(headers, given):
+                second = _next_part(run, parts)
+                body = first if second is None else _joined(run, parts, [first, second])
         except BaseException:
-            result.close()
+            _close(run, given)
             raise
-        result.put_back(first)
-        return responses.make(status, headers, Chunks(result, _bytes))
+        if body is None:
+            return status, headers, Chunks(ResultIterator(given, parts, run, first), _bytes)
+        _close(run, given)
+        return status, headers, body
 
     def _start_response(
         self, status: str, headers: HeaderList, exc_info: ExcInfo | None = None
@@ -211,34 +229,32 @@ class Call:
         if not self._stream.send(_bytes(data)):
             raise ClientDisconnected
 
-    def _continue(self, stream: BodyStream, result: ResultIterator) -> Response:
+    def _continue(self, stream: BodyStream, result: ResultIterator) -> WsgiReply:
         """Send the rest after the parts of `write`; the response has begun already."""
         try:
-            while (part := result.next_part()) is not None:
-                if not stream.send(part):
+            for part in result:
+                if part and not stream.send(part):
                     break
             stream.finish()
         except BaseException as error:
             respond.break_off(stream, self._mount, error)
         finally:
             result.close()
-        return Response()  # not sent
+        return _SENT
 
 
-class ResultIterator(Iterator[object]):
-    """The iterable that an application has returned."""
+class ResultIterator(Iterator[bytes]):
+    """The iterable that an application has returned, for the thread of a stream."""
 
-    def __init__(self, given: Iterable[bytes], context: contextvars.Context) -> None:
-        self._given: Any = given
-        self._run = context.run
-        self._parts = self._run(iter, given)
-        self._first: bytes | None = None
-
-    def is_small(self) -> bool:
-        """Report whether all parts are there, and are of at most `MAX_WHOLE` bytes together."""
-        given = self._given
-        is_sized = isinstance(given, list | tuple)
-        return is_sized and sum(len(_bytes(part)) for part in given) <= MAX_WHOLE
+    def __init__(
+        self,
+        given: Iterable[bytes],
+        parts: Iterator[bytes],
+        run: Callable[..., Any],
+        first: bytes | None = None,
+    ) -> None:
+        """Continue after `first`, by `run` in the context of the application."""
+        self._given, self._parts, self._run, self._first = given, parts, run, first
 
     def __next__(self) -> bytes:
         if self._first is not None:
@@ -246,23 +262,44 @@ class ResultIterator(Iterator[object]):
             return first
         return _bytes(self._run(next, self._parts))
 
-    def next_part(self) -> bytes | None:
-        """Return the next part that is not empty; None after the last one."""
-        for part in self:
-            if part:
-                return part  # type: ignore[return-value]
-        return None
-
-    def put_back(self, part: bytes | None) -> None:
-        """Return a part once more."""
-        self._first = part
-
     def close(self) -> None:
         """Call the application's `close`, once."""
-        given, self._given = self._given, None
-        close = getattr(given, "close", None)
-        if close is not None:
-            self._run(close)
+        given, self._given = self._given, ()
+        _close(self._run, given)
+
+
+def _next_part(run: Callable[..., Any], parts: Iterator[bytes]) -> bytes | None:
+    """Return the next part that is not empty; None after the last one."""
+    while True:
+        part = run(next, parts, _END)
+        if part is _END:
+            return None
+        if type(part) is not bytes:
+            part = _bytes(part)
+        if part:
+            return part
+
+
+def _joined(run: Callable[..., Any], parts: Iterator[bytes], begun: list[bytes]) -> bytes:
+    while (part := _next_part(run, parts)) is not None:
+        begun.append(part)
+    return b"".join(begun)
+
+
+def _is_small(headers: HeaderList, given: object) -> bool:
+    """Report whether the body is small by its header, or all parts are there and are small."""
+    size = _size(headers)
+    if size is not None and size <= MAX_WHOLE:
+        return True
+    if not isinstance(given, list | tuple):
+        return False
+    return sum(len(_bytes(part)) for part in given) <= MAX_WHOLE
+
+
+def _close(run: Callable[..., Any], given: object) -> None:
+    close = getattr(given, "close", None)
+    if close is not None:
+        run(close)
 
 
 class Input(io.RawIOBase):
@@ -315,7 +352,8 @@ class FileWrapper:
 def _size(headers: HeaderList) -> int | None:
     """Return the value of Content-Length."""
     for name, value in headers:
-        if name.lower() == "content-length" and value.strip().isdecimal():
+        is_size = len(name) == len("content-length") and name.lower() == "content-length"
+        if is_size and value.strip().isdecimal():
             return int(value)
     return None
 

@@ -14,12 +14,15 @@ import logging
 import os
 import threading
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._core.hosted import Start
 from .._debug import traceback
 from .._host import BodyStream, Exchange, HostApi
 from ..routing import Route
+
+if TYPE_CHECKING:
+    from .._hosted_api import AsgiApplication, HostedApi, HttpCycle
 
 _log = logging.getLogger("snaxum")
 
@@ -37,8 +40,11 @@ class LoopThread:
         on_work: Callable[[], None],
         loop: asyncio.AbstractEventLoop | None = None,
         exchanges: dict[int, Exchange] | None = None,
+        hosted: HostedApi | None = None,
     ) -> None:
         self._host = host
+        # Has the requests that come without a dispatch worker.
+        self._hosted = hosted
         # The requests that have left their dispatch worker, of all loops.
         self.exchanges = {} if exchanges is None else exchanges
         self._on_work = on_work
@@ -56,6 +62,9 @@ class LoopThread:
         self._stopping = False
         # The loop that replaces it, and all loops that still run, in the order of their start.
         self._successor: LoopThread | None = None
+        # The requests that have come without a dispatch worker, by their id.
+        self._calls: dict[int, HttpCycle] = {}
+        self._response_flush = None if hosted is None else hosted.loop_flush(self._loop.call_soon)
         self._family = [self]
         # Whether it has run since `ping`.
         self.is_responding = True
@@ -123,6 +132,23 @@ class LoopThread:
         """Undo `watch`."""
         self._watched.pop(request_id, None)
 
+    def forget_call(self, request_id: int) -> None:
+        """Drop a request that has come without a dispatch worker, and is ending."""
+        self._tasks.pop(request_id, None)
+        self._calls.pop(request_id, None)
+        self.exchanges.pop(request_id, None)
+        if self._successor is not None:
+            self._stop_if_done()
+
+    def http_cycle(
+        self, application: AsgiApplication, exchange: Exchange, generation: int, reply: Any
+    ) -> HttpCycle:
+        """Begin the messages of a request for an application, on this loop."""
+        hosted, flush = self._hosted, self._response_flush
+        assert hosted is not None, "a server has it"
+        assert flush is not None, "as above"
+        return hosted.http_cycle(application, exchange, self, flush, generation, reply)
+
     def on_left(self, request_id: int, call: Callable[[], None] | None) -> None:
         """Call a function on the loop if the client leaves, and do not cancel the task; None again
         cancels it."""
@@ -140,6 +166,9 @@ class LoopThread:
             finally:
                 self._room.pop(-exchange.id, None)
         return received
+
+    def create_future(self) -> asyncio.Future[None]:
+        return self._loop.create_future()
 
     def that_runs(self, loop: asyncio.AbstractEventLoop) -> LoopThread | None:
         """Return the loop with this event loop, if it still runs."""
@@ -166,7 +195,9 @@ class LoopThread:
         return sorted(request for requests in both for request in requests)
 
     def has_requests(self) -> bool:
-        return bool(self._tasks or self._new)
+        if self._tasks or self._new:
+            return True
+        return self._hosted is not None and self._hosted.has_calls()
 
     def current(self) -> tuple[int, Route] | None:
         """Return the request whose task runs now, and its route; None for another task."""
@@ -285,12 +316,24 @@ class LoopThread:
                 added = new.pop(request_id, None)
                 if added is not None:  # else it was cancelled, or the successor has it
                     self._start(request_id, *added)
+        self._take_calls()
         for request_id in self._host.take_signals():
             for loop in self._family.copy():
                 if loop is self:
                     self._resume(request_id)
                 else:
                     loop._call_soon(loop._resume, request_id)
+
+    def _take_calls(self) -> None:
+        """Start the requests that have come without a dispatch worker."""
+        hosted, flush = self._hosted, self._response_flush
+        if hosted is None or flush is None:
+            return
+        create_task, tasks = self._loop.create_task, self._tasks
+        for request_id, exchange, cycle, run, route in hosted.take_calls(self, flush):
+            self.exchanges[request_id] = exchange
+            self._calls[request_id] = cycle
+            tasks[request_id] = create_task(run(self, exchange, cycle, request_id)), route
 
     def _start(
         self,
@@ -310,6 +353,10 @@ class LoopThread:
         on_left = self._on_left.get(request_id)
         if on_left is not None:
             on_left()
+            return
+        call = self._calls.get(request_id)
+        if call is not None:
+            call.disconnect()
             return
         # Dropped here: a task that is cancelled before its first step never calls `forget`.
         of_request = self._tasks.pop(request_id, None)

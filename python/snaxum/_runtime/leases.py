@@ -31,7 +31,8 @@ class _ThreadContext:
 _contexts: dict[int, _ThreadContext] = {}
 # The same for a task: a thread's own context is cheaper to change.
 _generation_of_task: ContextVar[Generation | None] = ContextVar("snaxum_generation", default=None)
-_request_of_task: ContextVar[int | None] = ContextVar("snaxum_request", default=None)
+# The request that a task works for.
+request_of_task: ContextVar[int | None] = ContextVar("snaxum_request", default=None)
 # Reentrant: a garbage collection may end one lease while another one begins.
 _lock = threading.RLock()
 # Set in dev mode only: without reloads, nothing waits for a generation to drain.
@@ -68,7 +69,7 @@ def for_caller() -> Generation | None:
 def request_id() -> int | None:
     """Return the id of the request that the caller works for; outside dev mode, not on a worker."""
     context = _contexts.get(get_ident())
-    return _request_of_task.get() or (context.request if context is not None else None)
+    return request_of_task.get() or (context.request if context is not None else None)
 
 
 def generation_numbers() -> dict[int, int]:
@@ -173,7 +174,7 @@ def speak_for(request: int | None) -> None:
 
 def pin_task(generation: Generation, request: int) -> None:
     """Make the calling task work for a request on `generation`."""
-    _request_of_task.set(request)
+    request_of_task.set(request)
     if _on_drained is not None:
         _generation_of_task.set(generation)
 

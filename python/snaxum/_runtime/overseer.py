@@ -14,7 +14,7 @@ from .._host import HostApi
 
 _log = logging.getLogger("snaxum")
 
-# A longer wait ends when a request begins on the loop.
+# A longer wait ends when a request begins on the loop: then `check` is called soon.
 SHORT_S = 0.5
 
 
@@ -36,26 +36,20 @@ class Overseer:
         self._cancel = cancel
         self._on_sent = on_sent
         self._check = check
-        self._is_asleep = True
+        host.set_overseer_asleep(True)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="overseer", daemon=True).start()
-
-    def wake(self) -> None:
-        """Call `check` soon: a request has begun on the loop."""
-        if self._is_asleep:
-            self._is_asleep = False
-            self._host.wake_overseer()
 
     def _run(self) -> None:
         wait_s: float | None = None
         while True:
             for request, is_sent in self._host.wait_for_ended(wait_s):
                 self._call(self._on_sent if is_sent else self._cancel, request)
-            # In this order: `wake` is called after the request was added.
-            self._is_asleep = True
+            # In this order: Rust and the loop wake it after they have added a request.
+            self._host.set_overseer_asleep(True)
             wait_s = self._call(self._check)
-            self._is_asleep = wait_s is None or wait_s > SHORT_S
+            self._host.set_overseer_asleep(wait_s is None or wait_s > SHORT_S)
 
     def _call(self, function: Callable[..., float | None], *args: int) -> float | None:
         try:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Future
 
     from .._core.served_handlers import ServedHandler
+    from .._hosted_api import HostedApi
     from .._pool.executor import TaskPool
     from .._pool.handler_pool import HandlerPool
     from .._pool.request_pool import RequestPool
@@ -48,7 +49,7 @@ HOOK_THREADS = 64
 class Runtime:
     """The parts that live as long as the server, each made when it is first needed."""
 
-    def __init__(self, options: dict[str, Any], host: HostApi) -> None:
+    def __init__(self, options: dict[str, Any], host: HostApi, hosted: HostedApi) -> None:
         self.with_locals: bool = options["dev"]
         # Whether it serves requests; otherwise its modules are only inspected.
         self.serves: bool = not options["load_only"]
@@ -59,7 +60,7 @@ class Runtime:
         templates.configure(options["templates_dir"], reloads=options["dev"])
         interpreter.add_to_path(root)
         threading.stack_size(THREAD_STACK_BYTES)
-        self.host = host
+        self.host, self.hosted = host, hosted
         self._lock = threading.Lock()
         self._loop: LoopThread | None = None
         self._pool: TaskPool | None = None
@@ -265,7 +266,9 @@ class Runtime:
         from . import event_loop
 
         new_loop = loop_kinds.new_loop(self._loop_kind)
-        loop = event_loop.LoopThread(self.host, self._overseer.wake, new_loop, self.exchanges)
+        loop = event_loop.LoopThread(
+            self.host, self.host.wake_overseer, new_loop, self.exchanges, self.hosted
+        )
         if self._reloads:
             from .._reload import background_tasks
 

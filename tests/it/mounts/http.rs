@@ -4,10 +4,10 @@ use futures_util::StreamExt;
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use crate::support::{Project, in_time, send};
+use crate::support::{Project, Server, in_time, send};
 
 const APP: &str = r#"
-import _gate, json
+import _gate, asyncio, json
 from snaxum import mount, route
 
 @route("/app/special")
@@ -116,6 +116,20 @@ async def app(scope, receive, send):
         for body in (b"ab", b"cde"):
             await send({"type": "http.response.body", "body": body, "more_body": True})
         await send({"type": "http.response.body"})
+    elif path == "/calls":
+        # A call may become a task, and takes nothing before it runs.
+        asyncio.create_task(receive()).cancel()
+        await asyncio.sleep(0)
+        first = await asyncio.create_task(receive())
+        rest = await asyncio.wait_for(receive(), 60) if first["more_body"] else {"body": b""}
+        ends = [asyncio.create_task(receive()), asyncio.ensure_future(receive())]
+        ends[0].cancel()
+        await asyncio.wait({ends[0]})
+        await respond(send, first["body"] + rest["body"])
+        print("cancelled", ends[0].cancelled(), "then", (await ends[1])["type"], flush=True)
+    elif path == "/twice":
+        await respond(send, b"once")
+        await respond(send, b"twice")
     elif path == "/nothing":
         pass
     elif path == "/informational":
@@ -140,6 +154,15 @@ async def app(scope, receive, send):
 mount("/app", app)
 mount("/app/inner", app)
 "#;
+
+/// Both applications beside routes, and without any: then Rust finds them, and passes requests right to
+/// the loop.
+pub(super) fn projects() -> [Project; 2] {
+    let routes = APP.find("@route").expect("it has some")..APP.find("HOP =").expect("it follows");
+    let alone = APP.replacen(&APP[routes], "", 1);
+    assert!(!alone.contains("@route"));
+    [APP, &alone].map(|app| Project::new().gate().file("app.py", app))
+}
 
 #[tokio::test]
 async fn an_application_gets_every_path_below_its_prefix_that_no_route_has() {
@@ -196,8 +219,12 @@ async fn an_application_gets_every_path_below_its_prefix_that_no_route_has() {
 
 #[tokio::test]
 async fn bodies_are_streamed_in_both_directions() {
-    let server = Project::new().gate().file("app.py", APP).serve().await;
+    for project in projects() {
+        check_bodies(project.serve().await).await;
+    }
+}
 
+async fn check_bodies(server: Server) {
     for path in ["/app/size", "/app/inner/size"] {
         let request = server.request(Method::POST, path).body(vec![7; 3_000_000]);
         assert_eq!(send(request).await.text(), "3000000");
@@ -252,8 +279,12 @@ mount('/wsgi', wsgi)
 
 #[tokio::test]
 async fn an_application_gets_a_message_once_its_client_has_left() {
-    let server = Project::new().gate().file("app.py", APP).serve().await;
+    for project in projects() {
+        check_clients_that_leave(project.serve().await).await;
+    }
+}
 
+async fn check_clients_that_leave(server: Server) {
     let mut response =
         server.request(Method::GET, "/app/leaves").send().await.expect("it responds");
     assert_eq!(response.chunk().await.expect("a chunk").expect("one"), "begun");
@@ -387,4 +418,41 @@ mount('/wsgi', wsgi)
     }
     let reply = server.get("/app/required").await;
     assert_eq!((reply.header("upgrade"), reply.header("connection")), ("websocket", "upgrade"));
+}
+
+#[tokio::test]
+async fn a_call_of_receive_is_a_coroutine_that_takes_nothing_before_it_runs() {
+    for project in projects() {
+        let server = project.serve().await;
+        let request = server.request(Method::POST, "/app/calls").body("a body");
+        assert_eq!(send(request).await.text(), "a body");
+        server.out.wait_for("cancelled True then http.disconnect").await;
+    }
+}
+
+#[tokio::test]
+async fn a_fault_in_production_is_a_500_whose_reason_is_in_the_log() {
+    for project in projects() {
+        // A time limit that passes would wake a client that waits.
+        let server = project.args(&["--request-timeout", "0"]).serve().await;
+        for (path, reason) in [
+            ("/app/raises", "ValueError: it went wrong"),
+            ("/app/nothing", "the application returned without a response"),
+            ("/app/wrong", "`http.response.body` where the server expects `http.response.start`"),
+            ("/app/informational", "the application sent the status 101"),
+        ] {
+            let reply = server.get(path).await;
+            assert_eq!(reply.status, 500, "{path}");
+            assert!(!reply.text().contains(reason), "{path}: {}", reply.text());
+            server.err.wait_for(reason).await;
+        }
+        let reply = server.get("/app/twice").await;
+        assert_eq!((reply.status, reply.text()), (200, "once"));
+        server.err.wait_for("sent `http.response.start` after the end of its response").await;
+        let broken =
+            async { server.request(Method::GET, "/app/breaks").send().await?.text().await };
+        in_time("the end", broken).await.expect_err("the response breaks off");
+        server.err.wait_for("in the middle").await;
+        assert_eq!(server.get("/app/handled").await.text(), "sorry");
+    }
 }

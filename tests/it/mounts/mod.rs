@@ -1,5 +1,6 @@
 //! Applications of other frameworks below a prefix: `mount`, with applications written here.
 
+mod direct;
 mod http;
 mod lifespan;
 mod refused;

@@ -112,7 +112,10 @@ from types import SimpleNamespace as Route
 
 async def item(scope, receive, send):
     """Returns an item."""
-    await send({"type": "http.response.start", "status": 200})
+    if scope["path"] == "/items/2":
+        raise ValueError("there is none")
+    status = 500 if scope["path"] == "/items/3" else 200
+    await send({"type": "http.response.start", "status": status})
     await send({"type": "http.response.body", "body": b"item"})
 
 class Application:
@@ -127,19 +130,22 @@ class Application:
 app = Application()
 "#;
     let mut world = World::of(project("main.py", app).args(&["main:app"])).await;
-    assert_eq!(world.text("/items/1").await, "item");
-    let requests = world.server.api("requests").await;
-    assert_eq!(
-        (&requests[0]["route"], &requests[0]["handler"]),
-        (&json!("/items/{id:int}"), &json!("main.item"))
-    );
+    for (path, status) in [("/items/1", 200), ("/items/2", 500), ("/items/3", 500)] {
+        assert_eq!(world.get(path).await.status, status);
+        let requests = world.server.api("requests").await;
+        assert_eq!(
+            (&requests[0]["route"], &requests[0]["handler"]),
+            (&json!("/items/{id:int}"), &json!("main.item")),
+            "{path}"
+        );
+    }
     let rows = world.server.api("routes").await;
     let rows = rows.as_array().expect("a list").iter();
     let rows: Vec<_> = rows.map(|row| json!([row["methods"], row["path"], row["line"]])).collect();
     assert_eq!(
         rows,
         [
-            json!([["ANY"], "/<path:path>", 18]),
+            json!([["ANY"], "/<path:path>", 21]),
             json!([["GET"], "/items/{id:int}", 4]),
             json!([["POST", "PUT"], "/sub/{rest:path}", 4]),
         ]
