@@ -13,6 +13,7 @@ mod delivered_body;
 mod http_response;
 mod multipart;
 pub(crate) mod observation;
+mod observed_stream;
 mod streamed_body;
 mod streamed_response;
 mod timed_writes;
@@ -170,6 +171,7 @@ where
     };
 
     let CallResult { outcome, is_unread, is_unrouted, handled, delivery } = called;
+    observation.responds_with(&outcome);
     let (mut response, traceback) = to_http(&runtime, &head, id, outcome, handshake);
     if let Some(path) = &static_path
         && is_unrouted

@@ -10,7 +10,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::message::{
     ContractDiff, LoadReport, LogRecord, Reload, RequestRecord, SocketCloseRecord,
-    SocketMessageRecord, StartRecord, WorkerEvent, ms, unix_ms,
+    SocketMessageRecord, StartRecord, StreamEndRecord, WorkerEvent, ms, unix_ms,
 };
 use crate::sync::{Mutex, RwLock};
 
@@ -28,6 +28,8 @@ pub enum Event<'a> {
     RequestStart(StartRecord<'a>),
     /// A request has ended.
     RequestEnd(RequestRecord<'a>),
+    /// The body of a streamed response has ended.
+    StreamEnd(StreamEndRecord),
     /// A message of a WebSocket was received or sent.
     SocketMessage(SocketMessageRecord<'a>),
     /// A WebSocket and its handler have ended.

@@ -211,6 +211,36 @@ pub struct RequestRecord<'a> {
     pub pool: Option<PoolTime>,
     /// The exception of the handler.
     pub traceback: Option<&'a Arc<Traceback>>,
+    /// Whether the response is a stream, whose end is a [`StreamEndRecord`].
+    pub is_stream: bool,
+}
+
+/// The end of a streamed response.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamEndRecord {
+    /// The [`RequestRecord::id`] of its request.
+    pub request: u64,
+    /// From the head of the request to the first bytes of the body; `None` if there were none.
+    pub first_byte: Option<Duration>,
+    /// From the head of the request to the end of the body.
+    pub total: Duration,
+    /// The number of chunks.
+    pub chunks: u64,
+    /// Their bytes.
+    pub bytes: u64,
+    /// What ended it.
+    pub end: StreamEnd,
+}
+
+/// What ended a streamed response.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StreamEnd {
+    /// The handler, with a complete body.
+    Complete,
+    /// An exception, or a server that stops.
+    Aborted,
+    /// The client has disconnected.
+    ClientLeft,
 }
 
 /// A message of a WebSocket, borrowed by observers.

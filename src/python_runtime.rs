@@ -315,6 +315,11 @@ impl PythonRuntime {
         &self.events
     }
 
+    /// The same, for a body that outlives the caller.
+    pub(crate) fn shared_events(&self) -> Arc<EventBus> {
+        Arc::clone(&self.events)
+    }
+
     /// Delays requests while a change is being handled.
     pub fn gate(&self) -> &Gate {
         &self.gate

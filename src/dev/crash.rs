@@ -143,6 +143,7 @@ fn record_request(
         blockers: &[],
         pool: None,
         traceback: Some(&Arc::new(crash.traceback.clone())),
+        is_stream: false,
     }));
     Some(id)
 }

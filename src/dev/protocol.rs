@@ -20,7 +20,8 @@ use crate::message::{RouteDiff, RouteInfo, Traceback, WorkerEvent};
 
 pub use log_line::LogLine;
 pub use request::{
-    Blocker, BodyContent, Metrics, Pin, RequestDetail, RequestStart, RequestSummary, RunningRequest,
+    Blocker, BodyContent, Metrics, Pin, RequestDetail, RequestStart, RequestSummary,
+    RunningRequest, StreamTiming,
 };
 pub use tracked_error::{TrackedError, TrackedErrorDetail};
 pub use websocket::{WebSocketClose, WebSocketMessage};
@@ -90,6 +91,12 @@ pub enum EventBody<'a> {
     #[serde(rename = "request.end")]
     RequestEnd {
         /// The request in short.
+        request: &'a RequestSummary,
+    },
+    /// The body of a streamed response has ended, after its `request.end`.
+    #[serde(rename = "stream.end")]
+    StreamEnd {
+        /// The request in short, with the times of the stream.
         request: &'a RequestSummary,
     },
     /// A line was printed or logged.

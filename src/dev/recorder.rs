@@ -93,6 +93,11 @@ impl Recorder {
                 state.add_request(record);
                 self.notify(state);
             }
+            Event::StreamEnd(record) => {
+                let mut state = self.lock();
+                state.add_stream_end(record);
+                self.notify(state);
+            }
             Event::Log(record) => {
                 let mut state = self.lock();
                 state.add_line(record);

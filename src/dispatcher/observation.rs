@@ -6,9 +6,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
+use axum::http::header::CONTENT_LENGTH;
 use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use axum::response::Response as HttpResponse;
 use bytes::Bytes;
+use hyper::body::Body;
 
 use crate::event::Event;
 use crate::message::{
@@ -19,6 +21,7 @@ use crate::python_runtime::PythonRuntime;
 use crate::telemetry::{RequestIdentity, RequestOutcome, TRACEPARENT, Telemetry, X_REQUEST_ID};
 
 use super::body::BodyError;
+use super::observed_stream::observe;
 
 const X_SNAXUM_GEN: HeaderName = HeaderName::from_static("x-snaxum-gen");
 const X_SNAXUM_STALE: HeaderName = HeaderName::from_static("x-snaxum-stale");
@@ -42,6 +45,10 @@ struct Observed<'a> {
     request_body: Option<BodyStart>,
     response_body: Option<Bytes>,
     handled: Option<Handled>,
+    /// Whether the handler has responded with a stream.
+    is_stream: bool,
+    /// When the result was known to be a failure.
+    failed: Option<Instant>,
     /// The body, if the handler reads it as it arrives.
     chunks: Option<ChunkReceiver>,
     /// The route id of the static directory that responded.
@@ -82,6 +89,8 @@ impl<'a> Observation<'a> {
             request_body: None,
             response_body: None,
             handled: None,
+            is_stream: false,
+            failed: None,
             chunks: None,
             static_route: None,
             found_route: None,
@@ -132,10 +141,24 @@ impl<'a> Observation<'a> {
         outcome: &HandlerOutcome,
     ) {
         let Some(observed) = &mut self.0 else { return };
-        if let HandlerOutcome::Response { body: ResponseBody::Full(body), .. } = outcome {
-            observed.response_body = Some(body.clone());
+        match outcome {
+            HandlerOutcome::Response { body: ResponseBody::Full(body), .. } => {
+                observed.response_body = Some(body.clone());
+            }
+            HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
+                observed.is_stream = true;
+            }
+            _ => {}
         }
         observed.handled = Some(Handled { generation, route, timestamps });
+    }
+
+    /// Records the outcome before its response is built: a stream may have failed before its first
+    /// chunk.
+    pub(crate) fn responds_with(&mut self, outcome: &HandlerOutcome) {
+        if let (Some(observed), HandlerOutcome::Failure(_)) = (&mut self.0, outcome) {
+            observed.failed = Some(Instant::now());
+        }
     }
 
     /// Records that a static file is the response.
@@ -164,6 +187,9 @@ impl<'a> Observation<'a> {
             false => response.status().as_u16(),
         };
         let total = responded - observed.began;
+        if observed.streams(response) {
+            observed.observe_stream(response);
+        }
         observed.emit_end(status, response.headers(), total, phases, traceback);
         observed.is_ended = true;
         if let Some(telemetry) = observed.telemetry {
@@ -185,15 +211,48 @@ impl Observed<'_> {
         // Each phase begins where the last one ended, so that they add up to the total.
         let read_until = timestamps.map_or(self.gate_passed, |timestamps| timestamps.queued);
         let read = between(self.began, read_until);
-        let Some(timestamps) = timestamps else { return Phases { read, ..Phases::default() } };
+        let total = responded.saturating_duration_since(self.began);
+        let error = self.failed.map_or(0.0, |failed| between(failed, responded));
+        let Some(timestamps) = timestamps else {
+            return Phases { read, error, ..Phases::default() }.complete(total);
+        };
+        let built = between(timestamps.returned, timestamps.converted);
+        let sent = between(timestamps.converted, self.failed.unwrap_or(responded));
+        // A stream that failed before its first chunk was converted before.
+        let (convert, error) = match self.failed.is_some() && !self.is_stream {
+            true => (0.0, error + built),
+            false => (built, error),
+        };
+        let (stream, send) = if self.is_stream { (sent, 0.0) } else { (0.0, sent) };
         Phases {
             read,
             queue: between(timestamps.queued, timestamps.taken),
             gil: between(timestamps.taken, timestamps.attached),
             py: between(timestamps.attached, timestamps.returned),
-            convert: between(timestamps.returned, timestamps.converted),
-            send: between(timestamps.converted, responded),
+            convert,
+            error,
+            stream,
+            send,
+            other: 0.0,
         }
+        .complete(total)
+    }
+
+    /// Whether the body of the response is a stream of the handler, for an observer in dev mode.
+    fn streams(&self, response: &HttpResponse) -> bool {
+        self.is_stream
+            && self.failed.is_none()
+            && self.runtime.config().dev
+            && self.head.method() != "HEAD"
+            && !response.body().is_end_stream()
+    }
+
+    fn observe_stream(&self, response: &mut HttpResponse) {
+        let size = response.headers().get(CONTENT_LENGTH);
+        let size = size.and_then(|size| size.to_str().ok()?.parse().ok());
+        let body = std::mem::take(response.body_mut());
+        let request = (self.id, self.began);
+        *response.body_mut() = observe(body, request, size, self.runtime.shared_events());
     }
 
     fn annotate(&self, headers: &mut HeaderMap, phases: &Phases) {
@@ -286,6 +345,7 @@ impl Observed<'_> {
                 pool: timestamps.and_then(|timestamps| timestamps.pool),
                 blockers: timestamps.map_or(&[], |timestamps| &timestamps.blockers),
                 traceback,
+                is_stream: self.is_stream && self.failed.is_none(),
             })
         });
     }
@@ -296,8 +356,9 @@ impl Drop for Observed<'_> {
         // A panic also drops it, but then the client has not disconnected.
         if !self.is_ended && !std::thread::panicking() {
             self.record_found_route();
-            let (headers, total) = (HeaderMap::new(), self.began.elapsed());
-            self.emit_end(CLIENT_CLOSED_REQUEST, &headers, total, Phases::default(), None);
+            let (headers, left) = (HeaderMap::new(), Instant::now());
+            let (total, phases) = (left - self.began, self.phases(left));
+            self.emit_end(CLIENT_CLOSED_REQUEST, &headers, total, phases, None);
             if let Some(telemetry) = self.telemetry {
                 let identity = telemetry.identify(self.id, self.head);
                 let (status, phases) = (CLIENT_CLOSED_REQUEST, Phases::default());

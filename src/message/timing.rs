@@ -90,9 +90,29 @@ pub struct Phases {
     pub py: f64,
     /// Converting its result into a response.
     pub convert: f64,
-    /// Passing the response to its connection; for a stream, only its head.
+    /// Describing an exception, or another failure, and building the response to it.
+    #[serde(default)]
+    pub error: f64,
+    /// Streaming the response, from the return of the handler to the end.
+    #[serde(default)]
+    pub stream: f64,
+    /// Passing the response to its connection.
     #[serde(default)]
     pub send: f64,
+    /// The rest of the total time, such as that of a handler whose client has left.
+    #[serde(default)]
+    pub other: f64,
+}
+
+impl Phases {
+    /// Sets `other`, so that the phases add up to `total`.
+    pub(crate) fn complete(mut self, total: Duration) -> Self {
+        let Self { read, queue, gil, py, convert, error, stream, send, .. } = self;
+        let rest = ms(total) - (read + queue + gil + py + convert + error + stream + send);
+        // Each phase is rounded to a microsecond.
+        self.other = if rest < 0.01 { 0.0 } else { (rest * 1e3).round() / 1e3 };
+        self
+    }
 }
 
 /// The tasks of a request in the process pool; tasks may run in parallel, so the sums of their times

@@ -83,14 +83,14 @@ impl AccessLog {
 
 impl AccessLine<'_> {
     fn phases(&self) -> [(&'static str, f64); 6] {
-        let Phases { read, queue, gil, py, convert, send } = self.phases;
+        let Phases { read, queue, gil, py, convert, error, stream, send, .. } = self.phases;
         [
             ("read", read),
             ("queue", queue),
             ("gil", gil),
             ("py", py),
-            ("convert", convert),
-            ("send", send),
+            ("convert", convert + error),
+            ("send", stream + send),
         ]
     }
 

@@ -197,6 +197,7 @@ def page(request: Request) -> Response:
   await app.evaluate(() => {
     for (const n of [1, 2, 3, 4, 5, 6]) fetch(`/waiting/${n}`).catch(() => {});
   });
+  await page.getByTestId("slow-requests").locator("summary").click();
   for (const n of [1, 2, 3, 4, 5, 6]) await expect(page.getByText(`/waiting/${n}`).first()).toBeVisible();
 
   await row(page, "/logs").click();

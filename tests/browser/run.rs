@@ -42,6 +42,7 @@ spec_files! {
     preview,
     replay,
     routes,
+    times,
     tracebacks,
     viewers,
     websockets,

@@ -53,6 +53,7 @@ mod security;
 mod serving;
 mod shown_bodies;
 mod shutdown;
+mod stream_times;
 mod support;
 mod sync;
 mod tail;

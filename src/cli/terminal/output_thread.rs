@@ -188,6 +188,7 @@ impl OutputState {
             // Printed lines and the log of workers reach the terminal directly.
             Event::RequestStart(_)
             | Event::ReloadStart { .. }
+            | Event::StreamEnd(_)
             | Event::SocketMessage(_)
             | Event::Log(_)
             | Event::Written(_)

@@ -1,9 +1,10 @@
 //! The types of messages that a client may subscribe to, and sets of them.
 
 /// Every type that a client may choose, in the order of their bits.
-const NAMES: [&str; 17] = [
+const NAMES: [&str; 18] = [
     "request.start",
     "request.end",
+    "stream.end",
     "log",
     "error",
     "error.state",
@@ -31,6 +32,7 @@ impl EventTypes {
     pub(in crate::dev) const NONE: Self = Self(0);
     pub(in crate::dev) const REQUEST_START: Self = Self::named("request.start");
     pub(in crate::dev) const REQUEST_END: Self = Self::named("request.end");
+    pub(in crate::dev) const STREAM_END: Self = Self::named("stream.end");
     pub(in crate::dev) const LOG: Self = Self::named("log");
     pub(in crate::dev) const ERROR: Self = Self::named("error");
     pub(in crate::dev) const ERROR_STATE: Self = Self::named("error.state");

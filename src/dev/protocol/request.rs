@@ -49,8 +49,10 @@ pub struct RequestSummary {
     pub mode: Option<String>,
     /// The duration of each phase.
     pub phases: Phases,
-    /// The time from the head to the response.
+    /// The time from the head to the response; for a stream that has ended, to its end.
     pub total_ms: f64,
+    /// The body of a streamed response; null for any other.
+    pub stream: Option<StreamTiming>,
     /// The CPU time of a `def` handler in `phases.py`; it waited for the rest. Null below 5 ms, or if
     /// it did not run on a dispatch worker.
     pub py_cpu_ms: Option<f64>,
@@ -67,6 +69,21 @@ pub struct RequestSummary {
     pub response_type: Option<String>,
     /// The size of its body in bytes; null for a stream.
     pub response_size: Option<u64>,
+}
+
+/// The body of a streamed response.
+#[derive(Clone, Copy, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct StreamTiming {
+    /// `open`, or what ended it: `complete`, `aborted` (by an exception), `client` (that left).
+    pub state: &'static str,
+    /// The time from the head of the request to the first bytes; null while it is open, and without
+    /// bytes.
+    pub first_byte_ms: Option<f64>,
+    /// The number of its chunks; 0 while it is open.
+    pub chunks: u64,
+    /// The number of its bytes; 0 while it is open.
+    pub bytes: u64,
 }
 
 /// A request that occupied a Python thread while another one waited.

@@ -16,6 +16,7 @@ use crate::dev::protocol::{
 pub(super) enum RecordedEvent {
     Start(Arc<RequestStart>),
     Request(Box<RequestSummary>, Vec<Arc<TrackedError>>),
+    StreamEnd(Arc<RequestSummary>),
     Change(ServerChange),
     Log(Arc<LogLine>),
     Worker(Arc<WorkerEvent>),
@@ -142,6 +143,9 @@ impl RecordedEvent {
                 for error in errors {
                     add(EventTypes::ERROR_STATE, EventBody::ErrorState { error });
                 }
+            }
+            Self::StreamEnd(request) => {
+                add(EventTypes::STREAM_END, EventBody::StreamEnd { request });
             }
             Self::Log(log) => add(EventTypes::LOG, EventBody::Log { log }),
             Self::Worker(worker) => add(EventTypes::WORKER, EventBody::Worker { worker }),

@@ -8,13 +8,18 @@ use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
 
 use crate::dispatcher;
-use crate::message::{Phases, PoolTime, RequestRecord, Traceback, header_texts, ms, unix_ms};
+use crate::message::{
+    Phases, PoolTime, RequestRecord, StreamEnd, StreamEndRecord, Traceback, header_texts, ms,
+    unix_ms,
+};
 
 use super::body::{content, shown_bytes};
 use super::body_kind::BodyKind;
 use super::raw_request::{RawRequest, ReplayOf, SentRequest};
 use super::route_index::RouteIndex;
-use crate::dev::protocol::{Blocker, ErrorSummary, RequestDetail, RequestSummary, TrackedError};
+use crate::dev::protocol::{
+    Blocker, ErrorSummary, RequestDetail, RequestSummary, StreamTiming, TrackedError,
+};
 use crate::dev::redact::{Redactor, truncate};
 
 /// The most bytes of text whose memory the next request reuses; a larger buffer is freed.
@@ -36,6 +41,9 @@ pub(super) struct RecordedRequest {
     generation: Option<u64>,
     phases: Phases,
     total: Duration,
+    is_stream: bool,
+    /// Set once the stream has ended.
+    stream_end: Option<StreamEndRecord>,
     cpu_time: Option<Duration>,
     blocked_by: Vec<Blocker>,
     pool: Option<PoolTime>,
@@ -83,6 +91,7 @@ impl RecordedRequest {
         self.generation = record.generation;
         self.phases = record.phases;
         self.total = record.total;
+        (self.is_stream, self.stream_end) = (record.is_stream, None);
         self.cpu_time = record.cpu_time;
         self.pool = record.pool;
         self.blocked_by.clear();
@@ -177,6 +186,39 @@ impl RecordedRequest {
         self.errors = errors;
     }
 
+    /// Adds the times of the stream, which has ended.
+    pub(super) fn end_stream(&mut self, record: &StreamEndRecord) {
+        self.stream_end = Some(*record);
+    }
+
+    /// The phases, with those of a stream up to its end.
+    fn phases_to_end(&self) -> Phases {
+        let Some(end) = &self.stream_end else { return self.phases };
+        let rest = end.total.saturating_sub(self.total);
+        Phases {
+            stream: ms(Duration::from_secs_f64(self.phases.stream / 1e3) + rest),
+            ..self.phases
+        }
+    }
+
+    fn stream_timing(&self) -> Option<StreamTiming> {
+        let Some(end) = &self.stream_end else {
+            let open = StreamTiming { state: "open", first_byte_ms: None, chunks: 0, bytes: 0 };
+            return self.is_stream.then_some(open);
+        };
+        Some(StreamTiming {
+            state: match end.end {
+                StreamEnd::Complete => "complete",
+                StreamEnd::Aborted => "aborted",
+                StreamEnd::ClientLeft => "client",
+            },
+            first_byte_ms: end.first_byte.map(ms),
+            chunks: end.chunks,
+            bytes: end.bytes,
+        })
+    }
+
+    /// The time from its head to its response.
     pub(super) fn total(&self) -> Duration {
         self.total
     }
@@ -201,8 +243,9 @@ impl RecordedRequest {
             route: route.map(|route| route.path.clone()),
             handler: route.map(|route| route.handler.clone()),
             mode: route.map(|route| route.mode.clone()),
-            phases: self.phases,
-            total_ms: ms(self.total),
+            phases: self.phases_to_end(),
+            total_ms: ms(self.stream_end.map_or(self.total, |end| end.total)),
+            stream: self.stream_timing(),
             py_cpu_ms: self.cpu_time.map(ms),
             blocked_by: self.blocked_by.clone(),
             pool: self.pool,

@@ -4,7 +4,9 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
 use crate::event::{ContractRecord, ReloadRecord};
-use crate::message::{RequestRecord, StartRecord, Traceback, WorkerEvent, unix_ms};
+use crate::message::{
+    RequestRecord, StartRecord, StreamEndRecord, Traceback, WorkerEvent, unix_ms,
+};
 use crate::python_runtime::{PythonRuntime, ServingGeneration};
 
 use super::errors::{ErrorStore, MAX_ERRORS};
@@ -14,7 +16,7 @@ use super::route_index::RouteIndex;
 use super::sequence::EventSequence;
 use crate::dev::protocol::event_types::EventTypes;
 use crate::dev::protocol::{
-    Limits, LogLine, Pin, Reload, RequestStart, ServerStatus, WebSocketMessage,
+    Limits, LogLine, Pin, Reload, RequestStart, RequestSummary, ServerStatus, WebSocketMessage,
 };
 use crate::dev::redact::Redactor;
 
@@ -29,6 +31,8 @@ const MAX_COUNTED: usize = 10_000;
 pub(super) const MAX_CHANGES: usize = 64;
 /// The most request starts that are stored for them.
 const MAX_STARTS: usize = 500;
+/// The most ends of streams that are stored for them.
+const MAX_STREAM_ENDS: usize = 200;
 /// The most worker events that are stored for them.
 const MAX_WORKER_EVENTS: usize = 200;
 
@@ -44,6 +48,7 @@ pub(super) struct RecorderState {
     pub(super) captures_bodies: bool,
     pub(super) changes: VecDeque<(u64, ServerChange)>,
     pub(super) starts: VecDeque<(u64, Arc<RequestStart>)>,
+    pub(super) stream_ends: VecDeque<(u64, Arc<RequestSummary>)>,
     pub(super) workers: VecDeque<(u64, Arc<WorkerEvent>)>,
     pub(super) messages: VecDeque<(u64, Arc<WebSocketMessage>)>,
     pub(super) closes: VecDeque<(u64, Arc<RecordedClose>)>,
@@ -81,6 +86,7 @@ impl RecorderState {
             captures_bodies: !runtime.config().no_capture_bodies,
             changes: VecDeque::new(),
             starts: VecDeque::new(),
+            stream_ends: VecDeque::new(),
             workers: VecDeque::new(),
             messages: VecDeque::new(),
             closes: VecDeque::new(),
@@ -164,6 +170,21 @@ impl RecorderState {
         } else if self.hits.len() < MAX_COUNTED {
             self.hits.insert(id.to_owned(), 1);
         }
+    }
+
+    /// Returns a request among the newest.
+    fn request_mut(&mut self, id: u64) -> Option<&mut RecordedRequest> {
+        let found = self.requests.iter_mut().rev().find(|request| request.id() == id);
+        found.map(|request| &mut **request)
+    }
+
+    /// Adds the end of a streamed response to its request, unless that is no longer stored.
+    pub(super) fn add_stream_end(&mut self, record: &StreamEndRecord) {
+        let Some(request) = self.request_mut(record.request) else { return };
+        request.end_stream(record);
+        let summary = Arc::new(request.summary());
+        let seq = self.sequence.add(EventTypes::STREAM_END);
+        push(&mut self.stream_ends, (seq, summary), MAX_STREAM_ENDS);
     }
 
     pub(super) fn add_worker_event(&mut self, event: &Arc<WorkerEvent>) {

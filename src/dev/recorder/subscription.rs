@@ -263,6 +263,9 @@ impl RecorderState {
         let starts = newer(&self.starts, seq).filter(|(seq, _)| includes(*seq));
         let starts = starts.map(|(seq, start)| (*seq, RecordedEvent::Start(Arc::clone(start))));
         found.extend(starts.take(limit));
+        let ends = newer(&self.stream_ends, seq).filter(|(seq, _)| includes(*seq));
+        let ends = ends.map(|(seq, end)| (*seq, RecordedEvent::StreamEnd(Arc::clone(end))));
+        found.extend(ends.take(limit));
         let workers = newer(&self.workers, seq).filter(|(seq, _)| includes(*seq));
         let workers = workers.map(|(seq, event)| (*seq, RecordedEvent::Worker(Arc::clone(event))));
         found.extend(workers.take(limit));

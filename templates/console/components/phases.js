@@ -3,7 +3,7 @@
 // Bars of one list share a logarithmic scale, so that 4 ms is still visible next to 900 ms.
 
 import { html } from "../vendor/preact-htm.js";
-import { milliseconds, visible } from "./format.js";
+import { milliseconds, pluralize, visible } from "./format.js";
 
 /** @typedef {Record<string, number | undefined>} Phases */
 
@@ -19,8 +19,13 @@ export const REQUEST_PHASES = {
   gil: { label: "Python lock", meaning: "waiting for the interpreter lock" },
   py: { label: "your code", meaning: "running the handler" },
   convert: { label: "encoding", meaning: "turning the result into a response" },
+  error: { label: "error", meaning: "describing an exception, and building the response to it" },
+  stream: { label: "streaming", meaning: "from the return of the handler to the end of the streamed body" },
   send: { label: "sending", meaning: "writing the response to the connection" },
+  other: { label: "other", meaning: "the rest, such as a handler whose client has left" },
 };
+// Named only where they took time, and not in the legend.
+const RARE = new Set(["error", "stream", "other"]);
 /** @type {PhaseNames} */
 export const RELOAD_PHASES = {
   settle: { label: "saving", meaning: "waiting until the save was complete" },
@@ -43,7 +48,7 @@ function barLength(total_ms) {
  * @returns {[string, number][]}
  */
 function measured(phases) {
-  return Object.entries(phases ?? {}).flatMap(([name, ms]) => (typeof ms === "number" ? [[name, ms]] : []));
+  return Object.entries(phases ?? {}).flatMap(([name, ms]) => (typeof ms === "number" && (ms > 0 || !RARE.has(name)) ? [[name, ms]] : []));
 }
 
 /** @param {string} name */
@@ -56,16 +61,25 @@ function labelOf(name) {
   return (REQUEST_PHASES[name] ?? RELOAD_PHASES[name])?.label ?? visible(name);
 }
 
-/** @param {{ phases: Phases, total_ms: number }} props */
-export function PhaseBar({ phases, total_ms }) {
+/**
+ * The body of a streamed response, as in the protocol.
+ * @typedef {{ state: string, first_byte_ms: number | null, chunks: number, bytes: number } | null | undefined} Stream
+ */
+
+/** @param {{ phases: Phases, total_ms: number, stream?: Stream }} props */
+export function PhaseBar({ phases, total_ms, stream }) {
   const parts = measured(phases);
   const sum = parts.reduce((total, [, ms]) => total + ms, 0) || 1;
-  const text = parts.map(([name, ms]) => `${labelOf(name)} ${milliseconds(ms)}`).join(" · ") || "no phases measured";
+  const first = stream?.first_byte_ms;
+  const texts = parts.map(([name, ms]) => `${labelOf(name)} ${milliseconds(ms)}`);
+  if (typeof first === "number") texts.push(`first byte after ${milliseconds(first)}`);
+  const text = texts.join(" · ") || "no phases measured";
   return html`
     <span class="track"><span class="bar" role="img" aria-label=${text} title=${text} style=${{ width: `${barLength(total_ms) * 100}%` }}>
       ${parts
         .filter(([, ms]) => ms / sum >= 0.01)
         .map(([name, ms]) => html`<i class=${colorClass(name)} style=${{ flexGrow: ms / sum }} />`)}
+      ${typeof first === "number" && html`<b class="first-byte" style=${{ left: `${Math.min(100, (first / sum) * 100)}%` }} />`}
     </span></span>
   `;
 }
@@ -82,15 +96,23 @@ export function PhaseScale() {
 export function PhaseLegend({ phases }) {
   return html`
     <ul class="legend" aria-label="Phases of the bars; their length is logarithmic">
-      ${Object.entries(phases).map(
+      ${Object.entries(phases).filter(([name]) => !RARE.has(name)).map(
         ([name, { label, meaning }]) => html`<li title=${meaning}><i class=${`swatch ${colorClass(name)}`} />${label}</li>`,
       )}
     </ul>
   `;
 }
 
-/** @param {{ phases: Phases, total_ms: number, meanings: PhaseNames }} props */
-export function PhaseTable({ phases, total_ms, meanings }) {
+/** @type {Record<string, string>} */
+const STREAM_STATES = {
+  open: "the response is still streaming",
+  complete: "the body was complete",
+  aborted: "an exception has ended the body",
+  client: "the client has left",
+};
+
+/** @param {{ phases: Phases, total_ms: number, meanings: PhaseNames, stream?: Stream }} props */
+export function PhaseTable({ phases, total_ms, meanings, stream }) {
   const parts = measured(phases);
   return html`
     <table class="facts timing">
@@ -108,8 +130,15 @@ export function PhaseTable({ phases, total_ms, meanings }) {
         <tr class="sum">
           <th scope="row">total</th>
           <td class="number">${milliseconds(total_ms)}</td>
-          <td></td>
+          <td class="dim">${stream?.state === "open" && "so far"}</td>
         </tr>
+        ${stream && html`
+          <tr data-testid="first-byte">
+            <th scope="row">first byte</th>
+            <td class="number">${milliseconds(stream.first_byte_ms)}</td>
+            <td class="dim">${STREAM_STATES[stream.state] ?? visible(stream.state)}${stream.state !== "open" && `: ${pluralize(stream.chunks, "chunk")}, ${pluralize(stream.bytes, "byte")}`}</td>
+          </tr>
+        `}
       </tbody>
     </table>
   `;

@@ -22,8 +22,8 @@ export const REQUEST_COLUMNS = [
   { name: "method", title: "Method", width: 5.5, rank: 6, sortBy: ({ method }) => method, cell: ({ method }) => visible(method) },
   { name: "path", title: "Path", min: 12, sortBy: ({ path }) => path, cell: (request, { isPinned }) => html`<${Path} request=${request} isPinned=${isPinned} />` },
   { name: "status", title: "Status", width: 4.75, sortBy: ({ status }) => status, cell: ({ status }) => status, cellClass: ({ status }) => statusClass(status) },
-  { name: "total", title: "Total", width: 5.5, rank: 7, isNumber: true, sortBy: ({ total_ms }) => total_ms, cell: ({ total_ms }) => milliseconds(total_ms) },
-  { name: "bar", title: "Phases", head: () => html`<${PhaseScale} />`, width: 10, rank: 2, cell: ({ phases, total_ms }) => html`<${PhaseBar} phases=${phases} total_ms=${total_ms} />` },
+  { name: "total", title: "Total", width: 5.5, rank: 7, isNumber: true, sortBy: ({ total_ms }) => total_ms, cell: ({ total_ms, stream }) => html`${milliseconds(total_ms)}${stream?.state === "open" && html`<span class="dim" title="the response is still streaming">+</span>`}` },
+  { name: "bar", title: "Phases", head: () => html`<${PhaseScale} />`, width: 10, rank: 2, cell: ({ phases, total_ms, stream }) => html`<${PhaseBar} phases=${phases} total_ms=${total_ms} stream=${stream} />` },
   {
     name: "generation", title: "Version", hint: "the version of your code that handled the request", width: 5, rank: 1, isExtra: true, isNumber: true,
     sortBy: ({ generation }) => generation, cell: ({ generation }) => generation, cellClass: () => "dim",

@@ -21,7 +21,7 @@ const SLOW_LOADING_MS = 3000;
 
 /** `part` is { inUrl, lastChosen, choose }: see `useUrlHash` in layout.js. */
 export function RequestDetails({ id, summary, state, part, select, close }) {
-  const { request: details, problem } = useRequest(state.runId, id, summary?.close ? "closed" : "");
+  const { request: details, problem } = useRequest(state.runId, id, summary?.close ? "closed" : (summary?.stream?.state ?? ""));
   const request = details ? { ...details, close: summary?.close } : summary;
 
   return html`

@@ -34,7 +34,7 @@ export function partsOf(request, { state, select }) {
 /** Returns the parts of a request of which only the summary is known. */
 export function partsOfSummary(request, { select }) {
   const content = html`
-    <${PhaseTable} phases=${request.phases} total_ms=${request.total_ms} meanings=${REQUEST_PHASES} />
+    <${PhaseTable} phases=${request.phases} total_ms=${request.total_ms} meanings=${REQUEST_PHASES} stream=${request.stream} />
     <${WaitReasons} request=${request} select=${select} />
   `;
   return [{ name: "timing", title: "Timing", content }];

@@ -17,7 +17,7 @@ export function parseJson(text) {
 }
 
 // The types that the server sends by default, and the states of errors.
-const TYPES = "request.end,log,reload.*,status,routes,contract.diff,pins,worker,websocket.*,error.state";
+const TYPES = "request.end,stream.end,log,reload.*,status,routes,contract.diff,pins,worker,websocket.*,error.state";
 
 /**
  * Returns the URL of the event stream, resuming after the last event in `state`.

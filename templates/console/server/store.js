@@ -103,6 +103,11 @@ const reducers = {
     requests: [request, ...state.requests.slice(0, MAX_REQUESTS - 1)],
   }),
 
+  // The request again, with the times of its stream.
+  "stream.end": (state, { request: ended }) => ({
+    requests: state.requests.map((request) => (request.id === ended.id ? { ...request, ...ended } : request)),
+  }),
+
   "websocket.message": (state, { message }) => ({
     messages: [message, ...state.messages.slice(0, MAX_MESSAGES - 1)],
   }),
@@ -191,7 +196,7 @@ function reloadEnded(state, { reload, status }) {
 }
 
 // After a reconnect the server may repeat events of these types, which must be applied once.
-const APPLIED_ONCE = new Set(["request.end", "log", "websocket.message", "websocket.close", "reload.start", "reload.ok", "reload.fail", "routes"]);
+const APPLIED_ONCE = new Set(["request.end", "stream.end", "log", "websocket.message", "websocket.close", "reload.start", "reload.ok", "reload.fail", "routes"]);
 
 /**
  * Returns the state after `message`; the same object if the message changes nothing.
