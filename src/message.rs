@@ -12,6 +12,7 @@ mod error_response;
 mod file_body;
 mod form;
 mod load_report;
+mod profile;
 mod reload;
 mod request_head;
 mod request_state;
@@ -44,6 +45,7 @@ pub use form::{FileContent, FilePart, Form, Stored};
 pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };
+pub use profile::{Profile, ProfiledCall, ProfiledLine, ProfiledSource};
 pub use reload::{ContractDiff, Reload, nothing_to_reload, still_serving};
 pub(crate) use request_head::HeadKind;
 pub use request_head::{Head, header_texts};
@@ -228,11 +230,11 @@ pub struct StreamEndRecord {
     pub chunks: u64,
     /// Their bytes.
     pub bytes: u64,
-    /// What ended it.
+    /// The reason for its end.
     pub end: StreamEnd,
 }
 
-/// What ended a streamed response.
+/// The reason for the end of a streamed response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StreamEnd {
     /// The handler, with a complete body.

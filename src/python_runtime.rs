@@ -42,6 +42,7 @@ mod messages;
 mod own_context;
 mod pool_counts;
 mod preload;
+mod profile_demand;
 mod project_tests;
 mod python_options;
 mod queue;
@@ -191,10 +192,12 @@ impl PythonRuntime {
         host: &HostParts,
         (identities, telemetry): (Identities, Option<Arc<Telemetry>>),
     ) -> Self {
+        let in_flight = Arc::new(InFlight::new(config.crash_record.clone()));
+        let _ = host.in_flight.set(Arc::clone(&in_flight)); // this is the first of the process
         Self {
             queue: Queue::new(config.max_queue, config.dispatch_workers),
             wakes: Arc::clone(&host.wakes),
-            in_flight: Arc::new(InFlight::new(config.crash_record.clone())),
+            in_flight,
             control,
             workers: Workers::new(config.dispatch_workers, config.max_stuck),
             ended_requests: Arc::clone(&host.ended_requests),

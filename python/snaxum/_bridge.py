@@ -73,8 +73,7 @@ def start(options: str, host: HostApi, hosted_api: Any) -> bytes:
     if not settings["dev"]:
         generations.on_publish = functools.partial(_index, host)
     server_process.assign(*settings["process"])
-    respond.is_observed = settings["dev"]
-    respond.is_timed = settings["timed"]
+    respond.is_observed, respond.is_timed = settings["dev"], settings["timed"]
     trace_context.is_on = settings["traced"]
     redact.add_words(settings["redact_extra"])
     forms.max_fields = settings["max_form_fields"]
@@ -104,9 +103,7 @@ def start(options: str, host: HostApi, hosted_api: Any) -> bytes:
     if is_preload:
         return _preload()
     _begin_to_serve(host)
-    if settings["load_only"]:
-        return interpreter.redirect_stdout(_load)
-    return _load()
+    return interpreter.redirect_stdout(_load) if settings["load_only"] else _load()
 
 
 def _preload() -> bytes:
@@ -129,8 +126,7 @@ def begin(options: str) -> bytes:
 
     Runs their start-up hooks and warm-ups; returns the report as JSON.
     """
-    settings = json.loads(options)
-    runtime = running()
+    settings, runtime = json.loads(options), running()
     preloaded.unfreeze()
     _record_crashes(settings["crash_fd"])
     server_process.assign(*settings["process"])
@@ -155,6 +151,10 @@ def _begin_to_serve(host: HostApi) -> None:
     forks.call_in_child(respond.end_in_child)
     forks.install()
     running().begin()
+    if respond.is_observed and running().serves:
+        from ._debug import profiler
+
+        profiler.start(running())
 
 
 def reload(
@@ -208,10 +208,8 @@ def _load_modules() -> report.Report:
 def _complete(made: report.Report) -> None:
     """Add the secrets to a report, and start the parts that the new routes need."""
     runtime = running()
-    streamed = [route for route in current().routes if route.streams_body]
-    made.streamed = [
-        {"methods": list(route.methods), "prefix": route.body_prefix} for route in streamed
-    ]
+    streamed = (route for route in current().routes if route.streams_body)
+    made.streamed = [{"methods": [*each.methods], "prefix": each.body_prefix} for each in streamed]
     if respond.is_observed:
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
@@ -297,8 +295,7 @@ def stop(timeout: float) -> None:
     if pools:
         forks.stop_resource_tracker()
     runtime.retirement.end_now(current(), HOOKS_TIMEOUT_S)
-    loop = runtime.made()[0]  # a hook may have needed it first
-    if loop is not None:
+    if (loop := runtime.made()[0]) is not None:  # a hook may have needed it first
         loop.stop()
     effects.run_at_exit(current().graph.nodes.values())
     forks.end_children()

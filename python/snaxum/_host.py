@@ -67,6 +67,18 @@ class HostApi(Protocol):
         Returns their ids, each with whether its response has been sent.
         """
 
+    def wait_for_profiled(
+        self, timeout: float | None, known: list[int]
+    ) -> tuple[list[tuple[int, float]], list[tuple[int, float]], list[int]]:
+        """Wait for requests to profile, for the end of a known one, or for the timeout.
+
+        Returns the requests that ask for a profile and the slow ones, with their ages in s, and the
+        known requests that have ended.
+        """
+
+    def profiled(self, request: int, profile: bytes) -> None:
+        """Report the profile of a request so far, as JSON."""
+
     def dispatched(self) -> Exchange | None:
         """Return the request that the calling thread dispatches, if it is a dispatch worker."""
 

@@ -26,7 +26,7 @@ use serde_json::Value;
 use tokio::sync::Notify;
 
 use crate::event::{Event, ReloadRecord};
-use crate::message::LoadOutcome;
+use crate::message::{LoadOutcome, Profile};
 use crate::python_runtime::PythonRuntime;
 use crate::sync::{Mutex, MutexGuard};
 
@@ -118,6 +118,7 @@ impl Recorder {
                 state.add_worker_event(event);
                 self.notify(state);
             }
+            Event::Profile(request, profile) => self.lock().add_profile(*request, profile),
             Event::ReloadStart { files } => {
                 self.record_change(ServerChange::ReloadStart(files.clone()));
             }
@@ -201,12 +202,20 @@ impl Recorder {
         let messages = state.messages.iter().map(|(_, message)| message);
         let messages = messages.filter(|message| message.request == name);
         let messages: Vec<_> = messages.map(Arc::clone).collect();
+        let has_profile = state.profile(id).is_some();
         // Redacting large bodies takes time, and each request that ends needs the lock.
         drop(state);
         let mut detail = request.detail(&redactor);
+        detail.has_profile = has_profile;
         detail.logs = its.iter().map(|line| LogLine::clone(line)).collect();
         detail.messages = messages.iter().map(|each| WebSocketMessage::clone(each)).collect();
         Some(detail)
+    }
+
+    /// The newest profile of a request, which may still run.
+    pub(super) fn profile(&self, id: &str) -> Option<Arc<Profile>> {
+        let id: u64 = id.parse().ok()?;
+        self.lock().profile(id).cloned()
     }
 
     /// The bytes of a body, or the reason why they are not shown; `None` if the request is not

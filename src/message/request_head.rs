@@ -8,7 +8,7 @@ use std::sync::Arc;
 use axum::extract::ConnectInfo;
 use axum::http::header::{CONTENT_TYPE, HOST};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, Method, Request, Uri, Version};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version};
 use percent_encoding::NON_ALPHANUMERIC;
 
 use crate::sync::Mutex;
@@ -16,6 +16,8 @@ use crate::sync::Mutex;
 use super::connection_addresses::ConnectionAddresses;
 use super::websocket::Http2Handshake;
 
+/// The header that asks for a profile of the request.
+const X_SNAXUM_PROFILE: HeaderName = HeaderName::from_static("x-snaxum-profile");
 /// The start of the URI of a call. It has a `%`, so `path` checks for it only where it decodes.
 const CALL_PREFIX: &str = "/%3A";
 
@@ -78,6 +80,14 @@ impl Head {
 
     fn of_kind(parts: Parts, kind: HeadKind) -> Self {
         Self { parts: Arc::new(RoutedParts { parts, route: Mutex::new(None) }), kind }
+    }
+
+    /// Whether the client asks for a profile, by `profile` in the query or by the header. A parameter
+    /// of that name with a value belongs to the app.
+    pub(crate) fn asks_for_profile(&self) -> bool {
+        let query = self.query();
+        !query.is_empty() && query.split('&').any(|pair| pair == "profile")
+            || self.headers().contains_key(X_SNAXUM_PROFILE)
     }
 
     /// Records the id of its route, as soon as it is known: the client may leave before the response.

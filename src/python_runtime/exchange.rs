@@ -161,6 +161,9 @@ impl Exchange {
     /// Records the route, and then that within an application; like the next five methods, only called if
     /// requests are observed or timed.
     fn found(&self, route: String) {
+        if let Some(guard) = &*self.in_flight_guard.lock() {
+            guard.on_route(&route);
+        }
         self.request.head.set_route(route.into());
     }
 

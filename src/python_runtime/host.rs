@@ -17,9 +17,10 @@ use crate::docs_page;
 use crate::error::Error;
 use crate::event::{Event, EventBus};
 use crate::framework;
-use crate::message::{LineOrigin, LogRecord, WorkerEvent};
+use crate::message::{LineOrigin, LogRecord, Profile, WorkerEvent};
 
 use super::ended_requests::EndedRequests;
+use super::in_flight::InFlight;
 use super::in_process_connection::{self, Connect, HostAndPort, InProcessConnection};
 use super::json::parse;
 use super::loop_calls::LoopCalls;
@@ -47,6 +48,8 @@ pub(crate) struct HostParts {
     pub(super) events: Arc<EventBus>,
     /// The number of loads that have ended.
     pub(super) loads: Arc<AtomicU64>,
+    /// The requests in flight, once the runtime has been made.
+    pub(super) in_flight: Arc<OnceLock<Arc<InFlight>>>,
     /// Set while tests run.
     pub(super) connect: Arc<OnceLock<(tokio::runtime::Handle, Connect)>>,
     /// The routes that are found without Python.
@@ -62,9 +65,19 @@ impl HostParts {
         let ended_requests = Arc::<EndedRequests>::default();
         let wakes = WakeBatch::new(Arc::clone(&loop_signals), Arc::clone(&ended_requests));
         let (events, loads, connect) = (Arc::default(), Arc::default(), Arc::default());
-        let index = ServingIndex::default();
+        let (in_flight, index) = (Arc::default(), ServingIndex::default());
         let loop_calls = LoopCalls::new(Arc::clone(&loop_signals), Arc::clone(&ended_requests));
-        Ok(Self { loop_signals, ended_requests, wakes, events, loads, connect, index, loop_calls })
+        Ok(Self {
+            loop_signals,
+            ended_requests,
+            wakes,
+            events,
+            loads,
+            in_flight,
+            connect,
+            index,
+            loop_calls,
+        })
     }
 }
 
@@ -146,6 +159,31 @@ impl HostApi {
     fn wait_for_ended(&self, py: Python<'_>, timeout: Option<f64>) -> Vec<(u64, bool)> {
         let timeout = timeout.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default());
         py.detach(|| self.0.ended_requests.wait(timeout))
+    }
+
+    /// Waits, at most `timeout` seconds, for requests to profile, or for the end of a known one. Returns
+    /// the requests that ask for a profile and the slow ones, each with its age in seconds, and the
+    /// known requests that have ended.
+    fn wait_for_profiled(
+        &self,
+        py: Python<'_>,
+        timeout: Option<f64>,
+        known: Vec<u64>,
+    ) -> (Vec<(u64, f64)>, Vec<(u64, f64)>, Vec<u64>) {
+        let timeout = timeout.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default());
+        let in_flight = self.0.in_flight.get().expect("the runtime was made before its thread");
+        let round = py.detach(|| in_flight.wait_for_profiled(timeout, &known));
+        let seconds = |requests: Vec<(u64, Duration)>| {
+            requests.into_iter().map(|(id, age)| (id, age.as_secs_f64())).collect()
+        };
+        (seconds(round.demanded), seconds(round.slow), round.ended)
+    }
+
+    /// Reports the profile of a request so far to observers; `profile` is JSON.
+    fn profiled(&self, request: u64, profile: Bound<'_, PyAny>) -> PyResult<()> {
+        let profile: Arc<Profile> = Arc::new(parse(&profile)?);
+        self.0.events.emit(|| Event::Profile(request, profile));
+        Ok(())
     }
 
     /// Returns the request that the calling thread dispatches, if it is a dispatch worker.

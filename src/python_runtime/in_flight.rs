@@ -5,12 +5,13 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, OnceLock};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use crate::crash_record::CrashRecord;
 use crate::message::{BlockingRequest, Head};
 use crate::sync::Mutex;
 
+use super::profile_demand::{MAX_SLOW, ProfileDemand, ProfileRound, SLOW};
 use super::thread_usage::{MIN_REPORTED_WAIT, ThreadSlot, ThreadUsage};
 
 /// The requests that are in flight.
@@ -18,6 +19,7 @@ use super::thread_usage::{MIN_REPORTED_WAIT, ThreadSlot, ThreadUsage};
 pub(crate) struct InFlight {
     requests: Mutex<HashMap<u64, (Head, Instant)>>,
     pub(super) usage: ThreadUsage,
+    pub(crate) profile: ProfileDemand,
     /// The thread of the asyncio loop.
     event_loop: OnceLock<Arc<ThreadSlot>>,
     /// Records them for the process that reports a crash of this one.
@@ -46,7 +48,13 @@ impl InFlight {
             true => record.add(id, head.method(), &head.path()),
             false => record.add(id, head.method(), head.raw_path()),
         });
+        // In this order: the profiler finds a request that asks for it.
+        let asks = head.asks_for_profile();
         self.requests.lock().insert(id, (head, since));
+        if asks {
+            self.profile.demand(id);
+        }
+        self.profile.wake();
         InFlightGuard { list: Arc::clone(self), id, slot }
     }
 
@@ -74,6 +82,34 @@ impl InFlight {
         ids
     }
 
+    /// Waits, at most for `limit`, until there is a request to profile, or a `known` one has ended.
+    pub(super) fn wait_for_profiled(&self, limit: Option<Duration>, known: &[u64]) -> ProfileRound {
+        let check = |now, asked: &[u64]| self.profile_round(now, asked, known);
+        let is_idle = || self.requests.lock().is_empty();
+        self.profile.wait(limit, !known.is_empty(), is_idle, check)
+    }
+
+    fn profile_round(&self, now: Instant, asked: &[u64], known: &[u64]) -> ProfileRound {
+        let requests = self.requests.lock();
+        let age = |since: Instant| now.saturating_duration_since(since);
+        let find = |id: &u64| requests.get(id).map(|(_, since)| (*id, age(*since)));
+        let mut slow: Vec<_> = requests
+            .iter()
+            .filter(|(id, (head, since))| {
+                age(*since) >= SLOW && !head.is_websocket() && !known.contains(id)
+            })
+            .map(|(id, (_, since))| (*id, age(*since)))
+            .collect();
+        let ended = known.iter().filter(|id| !requests.contains_key(id)).copied().collect();
+        // A request that has ended has no stack, but its profile reports that.
+        let demanded = asked.iter().map(|id| find(id).unwrap_or((*id, Duration::ZERO))).collect();
+        drop(requests);
+        // The oldest first: others may wait for a thread.
+        slow.sort_unstable_by_key(|(id, age)| (std::cmp::Reverse(*age), *id));
+        slow.truncate(MAX_SLOW);
+        ProfileRound { demanded, slow, ended }
+    }
+
     fn event_loop(&self) -> &ThreadSlot {
         self.event_loop.get_or_init(|| self.usage.slot())
     }
@@ -87,6 +123,11 @@ impl InFlightGuard {
         }
         let find = |id| self.list.find(id).map(|(head, _)| head);
         self.list.usage.blockers(self.id, from, to, find)
+    }
+
+    /// Profiles the request if the switch of its route is on.
+    pub(super) fn on_route(&self, route: &str) {
+        self.list.profile.on_route(self.id, route);
     }
 
     /// Records that this thread runs the request from now on, or no longer.
@@ -143,5 +184,65 @@ mod tests {
         assert_eq!(list.since_before(now + std::time::Duration::from_nanos(1)).len(), 1);
         drop(guard);
         assert!(list.find(7).is_none());
+    }
+
+    #[test]
+    fn a_profiler_that_sleeps_is_woken_by_the_next_request() {
+        let list = Arc::<InFlight>::default();
+        let sleeper = Arc::clone(&list);
+        let waiting = std::thread::spawn(move || sleeper.wait_for_profiled(None, &[]));
+        while !list.profile.is_asleep() {
+            std::thread::yield_now();
+        }
+        let _guard = list.add(5, head("/a?profile"), Instant::now());
+        let round = waiting.join().expect("no panic");
+        assert_eq!(round.demanded.first().map(|(id, _)| *id), Some(5));
+    }
+
+    fn head(uri: &str) -> Head {
+        Head::new(Request::get(uri).body(()).expect("a request").into_parts().0)
+    }
+
+    #[test]
+    fn a_request_is_profiled_if_it_asks_for_it_or_its_route_is_switched_on() {
+        let list = Arc::<InFlight>::default();
+        let none = Some(Duration::ZERO);
+        let round = |known: &[u64]| list.wait_for_profiled(none, known);
+        let now = Instant::now();
+        let _before = list.add(1, head("/a?profile"), now);
+        assert_eq!(round(&[]).demanded, [], "there was no profiler");
+
+        let _guards = [
+            list.add(2, head("/a?x=1&profile"), now),
+            list.add(3, head("/a?profile=1"), now),
+            list.add(4, head("/profile?profiles"), now),
+        ];
+        let asked: Vec<u64> = round(&[]).demanded.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(asked, [2]);
+
+        list.profile.on_route(3, "GET /a");
+        assert!(list.profile.switch("GET /a", true));
+        list.profile.on_route(4, "GET /a");
+        assert_eq!(list.profile.switched(), ["GET /a"]);
+        assert!(list.profile.switch("GET /a", false));
+        list.profile.on_route(2, "GET /a");
+        let asked: Vec<u64> = round(&[]).demanded.into_iter().map(|(id, _)| id).collect();
+        assert_eq!(asked, [4]);
+    }
+
+    #[test]
+    fn slow_requests_are_returned_oldest_first_until_they_are_known_and_then_their_ends() {
+        let list = Arc::<InFlight>::default();
+        let now = Instant::now();
+        let old = now - 2 * SLOW;
+        let guard = list.add(1, head("/a"), now - SLOW);
+        let _guards = [list.add(2, head("/a"), old), list.add(3, head("/a"), now + SLOW)];
+        let slow = list.wait_for_profiled(None, &[]).slow;
+        assert_eq!(slow.iter().map(|(id, _)| *id).collect::<Vec<_>>(), [2, 1]);
+        assert!(slow[0].1 >= 2 * SLOW);
+
+        drop(guard);
+        let round = list.wait_for_profiled(None, &[1, 2]);
+        assert_eq!((round.slow, round.ended), (vec![], vec![1]));
     }
 }

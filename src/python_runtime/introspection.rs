@@ -12,6 +12,7 @@ use crate::message::Head;
 
 use super::PythonRuntime;
 use super::messages::{Control, OpenApiText};
+use super::profile_demand::ProfileDemand;
 use super::workers::DispatchWorker;
 
 /// How long the runtime thread has to reply.
@@ -78,6 +79,11 @@ impl PythonRuntime {
     /// A request in flight, and when it came in; only in dev mode.
     pub fn in_flight(&self, id: u64) -> Option<(Head, Instant)> {
         self.in_flight.find(id)
+    }
+
+    /// The switches of routes whose requests are profiled; only in dev mode.
+    pub(crate) fn profile_demand(&self) -> &ProfileDemand {
+        &self.in_flight.profile
     }
 
     /// The ids of the open WebSockets, oldest first; only in dev mode.

@@ -43,6 +43,7 @@ spec_files! {
     replay,
     routes,
     times,
+    time_to_the_line,
     tracebacks,
     viewers,
     websockets,

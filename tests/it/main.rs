@@ -39,6 +39,7 @@ mod openapi;
 mod pool;
 mod pool_async;
 mod pool_retries;
+mod profiles;
 mod protocol;
 mod quick_start;
 mod reload;

@@ -207,6 +207,14 @@ class LoopThread:
                 return request, route
         return None
 
+    def task_of(self, request_id: int) -> tuple[LoopThread, asyncio.Task[None]] | None:
+        """Return the task of a request, and its loop: this one, or one that it has replaced."""
+        for loop in self._family.copy():
+            found = loop._tasks.get(request_id)
+            if found is not None:
+                return loop, found[0]
+        return None
+
     def is_alive(self) -> bool:
         """Report whether its thread has not ended."""
         return self._thread.is_alive()

@@ -82,6 +82,12 @@ def generation_numbers() -> dict[int, int]:
     return found
 
 
+def threads() -> dict[int, int]:
+    """Return the thread that works for each request, in dev mode."""
+    contexts = list(_contexts.items())
+    return {context.request: thread for thread, context in contexts if context.request is not None}
+
+
 class Lease:
     """Marks a generation as in use after the calling thread has left it; ends once."""
 

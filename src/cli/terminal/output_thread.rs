@@ -190,6 +190,7 @@ impl OutputState {
             | Event::ReloadStart { .. }
             | Event::StreamEnd(_)
             | Event::SocketMessage(_)
+            | Event::Profile(..)
             | Event::Log(_)
             | Event::Written(_)
             | Event::Worker(_) => {}

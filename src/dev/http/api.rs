@@ -114,6 +114,16 @@ pub(super) async fn request(State(dev): State<Dev>, Path(id): Path<String>) -> R
     }
 }
 
+/// Returns the profile of a request, which may still run; null if it has none so far.
+pub(super) async fn profile(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
+    Json(dev.inner.recorder.profile(&id).as_deref()).into_response()
+}
+
+/// Returns the ids of the routes whose requests are all profiled.
+pub(super) async fn profiled_routes(State(dev): State<Dev>) -> Json<Vec<String>> {
+    Json(dev.inner.runtime.profile_demand().switched())
+}
+
 pub(super) async fn reloads(State(dev): State<Dev>) -> Json<Vec<Reload>> {
     Json(dev.inner.recorder.reloads().into_iter().map(Arc::unwrap_or_clone).collect())
 }

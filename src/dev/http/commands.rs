@@ -1,4 +1,4 @@
-//! The API's commands: reload, restart, pause, resume, replay, pin, unpin, reveal.
+//! The API's commands: reload, restart, pause, resume, replay, pin, unpin, reveal, profile.
 //!
 //! Each responds once it is done. The guard has checked that no form or link of another site sent
 //! it.
@@ -101,6 +101,29 @@ pub(super) async fn pin(
 pub(super) async fn unpin(State(dev): State<Dev>, Path(id): Path<String>) -> Json<Vec<Pin>> {
     dev.inner.pins.unpin(&id);
     Json(dev.inner.pins.list().to_vec())
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ProfileSwitch {
+    is_on: bool,
+}
+
+/// Profiles each request to a route from now on, or no longer; responds with the routes that are.
+pub(super) async fn profile_route(
+    State(dev): State<Dev>,
+    Path(id): Path<String>,
+    Json(switch): Json<ProfileSwitch>,
+) -> Response {
+    let (runtime, is_on) = (&dev.inner.runtime, switch.is_on);
+    if is_on && !runtime.serving().routes.iter().any(|route| route.id == id) {
+        return (StatusCode::NOT_FOUND, "No serving route has this id.\n").into_response();
+    }
+    if !runtime.profile_demand().switch(&id, is_on) {
+        let text = "Too many routes are profiled: turn the switch of another one off.\n";
+        return (StatusCode::CONFLICT, text).into_response();
+    }
+    Json(runtime.profile_demand().switched()).into_response()
 }
 
 /// A recorded request without masks.

@@ -117,6 +117,8 @@ pub struct RequestDetail {
     pub response_body: Option<BodyContent>,
     /// The traceback of the exception.
     pub traceback: Option<Traceback>,
+    /// Whether `GET /__snaxum/api/requests/ID/profile` has a profile of it.
+    pub has_profile: bool,
     /// The recorded lines that it printed or logged, oldest first.
     pub logs: Vec<LogLine>,
     /// The recorded messages of its WebSocket, oldest first.

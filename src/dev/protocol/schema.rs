@@ -1,6 +1,7 @@
 //! Generates the published JSON Schema of the messages, and checks that it is current.
 
 use super::*;
+use crate::message::Profile;
 use schemars::{JsonSchema, SchemaGenerator};
 use serde_json::json;
 
@@ -9,6 +10,7 @@ fn schema() -> String {
     let message = EventMessage::json_schema(&mut generator);
     // Also the types of HTTP API responses.
     generator.subschema_for::<RequestDetail>();
+    generator.subschema_for::<Profile>();
     generator.subschema_for::<CommandOutcome>();
     generator.subschema_for::<TrackedErrorDetail>();
     let mut schema = json!({

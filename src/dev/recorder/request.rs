@@ -191,7 +191,7 @@ impl RecordedRequest {
         self.stream_end = Some(*record);
     }
 
-    /// The phases, with those of a stream up to its end.
+    /// The phases, that of a stream up to its end.
     fn phases_to_end(&self) -> Phases {
         let Some(end) = &self.stream_end else { return self.phases };
         let rest = end.total.saturating_sub(self.total);
@@ -289,7 +289,8 @@ impl RecordedRequest {
             request_headers,
             response_headers,
             traceback: self.traceback.as_deref().cloned(),
-            logs: Vec::new(), // the recorder adds both
+            has_profile: false, // the recorder sets this and the next two
+            logs: Vec::new(),
             messages: Vec::new(),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::event::{ContractRecord, ReloadRecord};
 use crate::message::{
-    RequestRecord, StartRecord, StreamEndRecord, Traceback, WorkerEvent, unix_ms,
+    Profile, RequestRecord, StartRecord, StreamEndRecord, Traceback, WorkerEvent, unix_ms,
 };
 use crate::python_runtime::{PythonRuntime, ServingGeneration};
 
@@ -31,6 +31,8 @@ const MAX_COUNTED: usize = 10_000;
 pub(super) const MAX_CHANGES: usize = 64;
 /// The most request starts that are stored for them.
 const MAX_STARTS: usize = 500;
+/// The most profiles that are stored, of up to some 200 KB each.
+const MAX_PROFILES: usize = 50;
 /// The most ends of streams that are stored for them.
 const MAX_STREAM_ENDS: usize = 200;
 /// The most worker events that are stored for them.
@@ -55,6 +57,8 @@ pub(super) struct RecorderState {
     pub(super) logs: VecDeque<(u64, Arc<LogLine>)>,
     /// The bytes of lines in `logs`.
     pub(super) log_bytes: usize,
+    /// By request; the newest last.
+    profiles: VecDeque<(u64, Arc<Profile>)>,
     pub(super) reloads: VecDeque<Arc<Reload>>,
     pub(super) errors: ErrorStore,
     pub(super) last_failure: Option<Arc<Traceback>>,
@@ -93,6 +97,7 @@ impl RecorderState {
             logs: VecDeque::new(),
             log_bytes: 0,
             errors,
+            profiles: VecDeque::new(),
             last_failure: first.traceback.clone().map(Arc::new),
             reloads: VecDeque::from([Arc::new(first)]),
             routes: Arc::new(RouteIndex::new(serving, None)),
@@ -173,7 +178,7 @@ impl RecorderState {
     }
 
     /// Returns a request among the newest.
-    fn request_mut(&mut self, id: u64) -> Option<&mut RecordedRequest> {
+    pub(super) fn request_mut(&mut self, id: u64) -> Option<&mut RecordedRequest> {
         let found = self.requests.iter_mut().rev().find(|request| request.id() == id);
         found.map(|request| &mut **request)
     }
@@ -185,6 +190,16 @@ impl RecorderState {
         let summary = Arc::new(request.summary());
         let seq = self.sequence.add(EventTypes::STREAM_END);
         push(&mut self.stream_ends, (seq, summary), MAX_STREAM_ENDS);
+    }
+
+    /// Replaces the profile of a request.
+    pub(super) fn add_profile(&mut self, request: u64, profile: &Arc<Profile>) {
+        self.profiles.retain(|(id, _)| *id != request);
+        push(&mut self.profiles, (request, Arc::clone(profile)), MAX_PROFILES);
+    }
+
+    pub(super) fn profile(&self, request: u64) -> Option<&Arc<Profile>> {
+        self.profiles.iter().rev().find(|(id, _)| *id == request).map(|(_, profile)| profile)
     }
 
     pub(super) fn add_worker_event(&mut self, event: &Arc<WorkerEvent>) {

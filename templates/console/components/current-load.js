@@ -1,6 +1,6 @@
 // The server's current load, from the metrics of each second: the queue, the threads, and slow requests.
 
-import { html } from "../vendor/preact-htm.js";
+import { html, useState } from "../vendor/preact-htm.js";
 import { milliseconds, pluralize, visible } from "./format.js";
 
 /** @import { Metrics } from "snaxum-events" */
@@ -18,21 +18,26 @@ export function CurrentLoad({ metrics }) {
 
 /**
  * Requests that are still running after half a second: the oldest in one line, so that the list below stays
- * where it is, and the others on demand.
- * @param {{ metrics: Metrics | null }} props
+ * where it is, and all of them on demand; `showProfile` draws what one does.
+ * @param {{ metrics: Metrics | null, showProfile: (id: string) => unknown }} props
  */
-export function SlowRequests({ metrics }) {
+export function SlowRequests({ metrics, showProfile }) {
+  const [open, setOpen] = useState(/** @type {string | null} */ (null));
   if (!metrics?.slow) return null;
   const { slow, running } = metrics;
-  const [first, ...others] = running;
+  const [first] = running;
   if (!first) return null;
+  const action = (/** @type {{ id: string }} */ { id }) => html`
+    <button type="button" class="link" aria-expanded=${open === id} onClick=${() => setOpen(open === id ? null : id)}>What does it do?</button>
+    ${open === id && showProfile(id)}
+  `;
   return html`
     <details class="slow-requests" aria-label="Requests that have run for more than half a second" data-testid="slow-requests">
       <summary><span class="warn">◌ running</span> <${Running} request=${first} />${slow > 1 && ` and ${slow - 1} more`}</summary>
-      ${others.length > 0 && html`<ul>
-        ${others.map((request) => html`<li key=${request.id}><${Running} request=${request} /></li>`)}
+      <ul>
+        ${running.map((request) => html`<li key=${request.id}><${Running} request=${request} /> ${action(request)}</li>`)}
         ${slow > running.length && html`<li class="dim">and ${slow - running.length} more</li>`}
-      </ul>`}
+      </ul>
     </details>
   `;
 }

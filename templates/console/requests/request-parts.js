@@ -6,6 +6,7 @@ import { html } from "../vendor/preact-htm.js";
 import { changedSince } from "../errors/failures.js";
 import { timeOfDay, visible } from "../components/format.js";
 import { PhaseTable, REQUEST_PHASES } from "../components/phases.js";
+import { ProfileView } from "./profile.js";
 import { ResponseDiff } from "./response-diff.js";
 import { Traceback } from "../errors/traceback.js";
 import { Body } from "../viewers/body.js";
@@ -20,6 +21,7 @@ export function partsOf(request, { state, select }) {
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
     { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
     ...partsOfSummary(request, { select }),
+    hasProfile(request) && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} />` },
     messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} messages=${messages} />` },
     logs?.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
     traceback && {
@@ -47,6 +49,13 @@ export function partsOfSummary(request, { select }) {
 export function partToShow(parts, { inUrl, lastChosen }) {
   const exists = (wanted) => parts.some(({ name }) => name === wanted);
   return [inUrl, "error", lastChosen, "messages", "response"].find(exists) ?? "timing";
+}
+
+// The profile of a slow request comes a moment after its end.
+const PROFILED_MS = 70;
+
+function hasProfile({ has_profile, total_ms, generation }) {
+  return has_profile || (total_ms >= PROFILED_MS && generation !== null);
 }
 
 function RequestPart({ request: { id, query, request_headers: headers, request_body: body } }) {

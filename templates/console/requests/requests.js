@@ -12,6 +12,7 @@ import { HarButton } from "../export/har-button.js";
 import { useAnnouncement } from "../page/live-region.js";
 import { PhaseLegend, REQUEST_PHASES } from "../components/phases.js";
 import { Pins } from "./replay.js";
+import { ProfileView } from "./profile.js";
 import { useRequestActions } from "./request-actions.js";
 import { RequestDetails } from "./request-details.js";
 import { CHIPS, hasTerm, parseFilter, toggleTerm } from "./request-filter.js";
@@ -65,7 +66,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
 
   const isFromOtherRun = selected !== null && Boolean(run) && run !== state.runId;
   if (isFromOtherRun) return html`<${OtherRun} id=${selected} close=${() => onOpen(null)} />`;
-  if (!state.requests.length) return html`<div><${SlowRequests} metrics=${state.metrics} /><${NoRequests} routes=${state.routes} /></div>`;
+  if (!state.requests.length) return html`<div><${SlowRequests} metrics=${state.metrics} showProfile=${showProfile} /><${NoRequests} routes=${state.routes} /></div>`;
 
   const tabStop = requests.slice(0, drawn).some(({ id }) => id === selected) ? selected : requests[0]?.id;
 
@@ -77,7 +78,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           <${PhaseLegend} phases=${REQUEST_PHASES} />
           ${state.droppedEvents > 0 && html`<span class="warn">${pluralize(state.droppedEvents, "event")} dropped</span>`}
           ${filter && html`<span class="dim" data-testid="match-count">${requests.length} of ${listed.length}</span>`}
-          <${SlowRequests} metrics=${state.metrics} />
+          <${SlowRequests} metrics=${state.metrics} showProfile=${showProfile} />
           <${ColumnMenu} columns=${columns}><${HarButton} requests=${requests} /></>
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
             ${frozen ? `Show ${countNew(frozen, state.requests)} new` : "Freeze list"}
@@ -125,6 +126,11 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
       `}
     </div>
   `;
+}
+
+/** @param {string} id */
+function showProfile(id) {
+  return html`<${ProfileView} id=${id} />`;
 }
 
 /** Where an open request is a page of its own: the way back to the list, and to the rows around it. */

@@ -7,6 +7,7 @@ import { appUrl } from "../server/api.js";
 import { execution, milliseconds, pluralize, statusClass, timeOfDay, version, visible } from "../components/format.js";
 import { quoteValue } from "../requests/request-filter.js";
 import { SourceLink } from "../components/source-link.js";
+import { ProfileSwitch } from "./profile-switch.js";
 import { buildPath } from "../try-it/form.js";
 import { RouteSchema, TryRoute } from "./try-it.js";
 import { TryWebSocket } from "./try-websocket.js";
@@ -34,7 +35,7 @@ export function RouteDetails({ route, stats, isServed, generation, runId }) {
       ${isServed && html`
         <div class="columns">
           <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
-          <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /></section>
+          <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /><${ProfileSwitch} key=${route.id} id=${route.id} /></section>
           <section><h3>Try it</h3>${route.methods.includes("WS") ? html`<${TryWebSocket} key=${route.id} route=${route} buildPath=${buildPath} />` : html`<${TryRoute} key=${route.id} route=${route} lastId=${stats?.recent[0]?.id ?? null} runId=${runId} generation=${generation} />`}</section>
           <${RouteSchema} route=${route} generation=${generation} />
         </div>

@@ -43,6 +43,11 @@ export const reveal = (id) => post(`requests/${encodeURIComponent(id)}/reveal`);
  */
 export const openInEditor = (target) => post("open", target);
 /**
+ * Profiles each request to a route from now on, or no longer; returns the ids of the routes that are.
+ * @type {(id: string, isOn: boolean) => Promise<string[]>}
+ */
+export const profileRoute = (id, isOn) => post(`routes/${encodeURIComponent(id)}/profile`, { is_on: isOn });
+/**
  * Reloads the files that differ from the code that is served.
  * @type {() => Promise<CommandOutcome>}
  */
