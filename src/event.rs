@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::message::{
-    ContractDiff, LoadReport, LogRecord, Profile, Reload, RequestRecord, SocketCloseRecord,
-    SocketMessageRecord, StartRecord, StreamEndRecord, WorkerEvent, ms, unix_ms,
+    ContractDiff, LibraryCall, LoadReport, LogRecord, Profile, Reload, RequestRecord,
+    SocketCloseRecord, SocketMessageRecord, StartRecord, StreamEndRecord, WorkerEvent, ms, unix_ms,
 };
 use crate::sync::{Mutex, RwLock};
 
@@ -45,6 +45,8 @@ pub enum Event<'a> {
     ReloadEnd(Arc<ReloadRecord>),
     /// A reload has changed the API for clients; in dev mode only, some time after its end.
     Contract(Arc<ContractRecord>),
+    /// A call of a request to a database or an HTTP server, by the id of the request; in dev mode only.
+    LibraryCall(u64, Arc<LibraryCall>),
     /// The profile of a request so far, by the id of the request; in dev mode only.
     Profile(u64, Arc<Profile>),
     /// An event of a pool process; in dev mode only.

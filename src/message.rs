@@ -11,6 +11,7 @@ mod delivery;
 mod error_response;
 mod file_body;
 mod form;
+mod library_call;
 mod load_report;
 mod profile;
 mod reload;
@@ -42,6 +43,7 @@ pub use error_response::ErrorResponse;
 pub use file_body::FileBody;
 pub(crate) use file_body::Part;
 pub use form::{FileContent, FilePart, Form, Stored};
+pub use library_call::{CallSummary, LibraryCall, RepeatedCall};
 pub use load_report::{
     LoadOutcome, LoadPhases, LoadReport, ModuleFailure, ModuleRun, RouteDiff, RouteRef, Secret,
 };

@@ -78,11 +78,12 @@ def start(options: str, host: HostApi, hosted_api: Any) -> bytes:
     redact.add_words(settings["redact_extra"])
     forms.max_fields = settings["max_form_fields"]
     streamed_request.max_body_size = settings["max_body_size"]
-    if settings["dev"] and not settings["load_only"]:
-        from ._debug import output
-
-        output.install(host.print, is_raw=settings["raw_output"], finds_origin=True)
     is_dev = settings["dev"] and not settings["load_only"]
+    if is_dev:
+        from ._debug import library_hooks, output
+
+        library_hooks.install(host)
+        output.install(host.print, is_raw=settings["raw_output"], finds_origin=True)
     log_records.install(host, as_json=settings["json_log"], is_dev=is_dev)
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))

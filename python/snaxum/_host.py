@@ -76,6 +76,9 @@ class HostApi(Protocol):
         known requests that have ended.
         """
 
+    def called(self, request: int, call: bytes) -> None:
+        """Report a call of a request to a database or an HTTP server, as JSON."""
+
     def profiled(self, request: int, profile: bytes) -> None:
         """Report the profile of a request so far, as JSON."""
 

@@ -8,6 +8,7 @@ mod body;
 mod body_kind;
 mod errors;
 mod event;
+mod library_calls;
 mod log;
 pub(super) mod metrics;
 mod raw_request;
@@ -118,6 +119,7 @@ impl Recorder {
                 state.add_worker_event(event);
                 self.notify(state);
             }
+            Event::LibraryCall(request, call) => self.lock().add_call(*request, call),
             Event::Profile(request, profile) => self.lock().add_profile(*request, profile),
             Event::ReloadStart { files } => {
                 self.record_change(ServerChange::ReloadStart(files.clone()));
@@ -202,11 +204,12 @@ impl Recorder {
         let messages = state.messages.iter().map(|(_, message)| message);
         let messages = messages.filter(|message| message.request == name);
         let messages: Vec<_> = messages.map(Arc::clone).collect();
-        let has_profile = state.profile(id).is_some();
+        let (has_profile, calls) = (state.profile(id).is_some(), state.calls.of(id));
         // Redacting large bodies takes time, and each request that ends needs the lock.
         drop(state);
         let mut detail = request.detail(&redactor);
         detail.has_profile = has_profile;
+        detail.calls = calls.iter().map(|call| request.shown_call(call)).collect();
         detail.logs = its.iter().map(|line| LogLine::clone(line)).collect();
         detail.messages = messages.iter().map(|each| WebSocketMessage::clone(each)).collect();
         Some(detail)

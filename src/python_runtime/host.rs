@@ -17,7 +17,7 @@ use crate::docs_page;
 use crate::error::Error;
 use crate::event::{Event, EventBus};
 use crate::framework;
-use crate::message::{LineOrigin, LogRecord, Profile, WorkerEvent};
+use crate::message::{LibraryCall, LineOrigin, LogRecord, Profile, WorkerEvent};
 
 use super::ended_requests::EndedRequests;
 use super::in_flight::InFlight;
@@ -177,6 +177,13 @@ impl HostApi {
             requests.into_iter().map(|(id, age)| (id, age.as_secs_f64())).collect()
         };
         (seconds(round.demanded), seconds(round.slow), round.ended)
+    }
+
+    /// Reports a call of a request to a database or an HTTP server to observers; `call` is JSON.
+    fn called(&self, request: u64, call: Bound<'_, PyAny>) -> PyResult<()> {
+        let call: Arc<LibraryCall> = Arc::new(parse(&call)?);
+        self.0.events.emit(|| Event::LibraryCall(request, call));
+        Ok(())
     }
 
     /// Reports the profile of a request so far to observers; `profile` is JSON.

@@ -1,9 +1,10 @@
-// The time of a request to the line: its profile.
+// The time of a request to the line: its profile, and its calls to databases.
 
 const { AxeBuilder } = require("@axe-core/playwright");
 const { expect, test } = require("./world");
 
-const APP = `import threading
+const APP = `import sqlite3
+import threading
 import time
 from snaxum import route
 
@@ -33,6 +34,10 @@ def open(request):
 
 @route("/orders")
 def orders(request):
+    connection = sqlite3.connect(":memory:")
+    connection.execute("create table orders (id integer, total integer)")
+    for number in range(9):
+        connection.execute("select total from orders where id = ?", (number,))
     return {}
 `;
 
@@ -88,6 +93,19 @@ test("a running request shows what it does", async ({ page, world }) => {
   await row(page, "/waiting").click();
   await tab(page, "Profile").click();
   await expect(page.getByTestId("profile-about")).not.toContainText("still running");
+});
+
+test("statements are rows with their place, and N+1 is named", async ({ page, world }) => {
+  await world.get("/orders");
+  await expect(row(page, "/orders")).toContainText("N+1");
+  await row(page, "/orders").click();
+  await tab(page, "Calls").click();
+  const calls = page.getByTestId("calls");
+  await expect(calls).toContainText("10 calls");
+  await expect(calls.getByTestId("repeated")).toContainText("one line made 9 calls like this: python/app.py:35");
+  await expect(calls.getByRole("listitem")).toHaveCount(4);
+  await expect(calls).toContainText("6 similar calls from this line");
+  await hasNoViolations(page);
 });
 
 test("the switch of a route profiles each request to it", async ({ page, world }) => {

@@ -28,6 +28,7 @@ mod hostile_objects;
 mod http;
 mod invariants;
 mod layers;
+mod library_calls;
 mod limits;
 mod mcp;
 mod mcp_requests;

@@ -190,6 +190,7 @@ impl OutputState {
             | Event::ReloadStart { .. }
             | Event::StreamEnd(_)
             | Event::SocketMessage(_)
+            | Event::LibraryCall(..)
             | Event::Profile(..)
             | Event::Log(_)
             | Event::Written(_)

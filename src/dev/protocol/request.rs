@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::message::{ErrorSummary, Phases, PoolTime, Traceback};
+use crate::message::{CallSummary, ErrorSummary, LibraryCall, Phases, PoolTime, Traceback};
 
 use super::log_line::LogLine;
 use super::websocket::WebSocketMessage;
@@ -61,6 +61,8 @@ pub struct RequestSummary {
     pub blocked_by: Vec<Blocker>,
     /// The time of its tasks in the process pool, inside `phases.py`; null without a task.
     pub pool: Option<PoolTime>,
+    /// Its calls to databases and HTTP servers; null without any.
+    pub call_summary: Option<CallSummary>,
     /// The request that it replays.
     pub replay_of: Option<String>,
     /// The exception of the handler in short.
@@ -119,6 +121,8 @@ pub struct RequestDetail {
     pub traceback: Option<Traceback>,
     /// Whether `GET /__snaxum/api/requests/ID/profile` has a profile of it.
     pub has_profile: bool,
+    /// Its reported calls to databases and HTTP servers, oldest first.
+    pub calls: Vec<LibraryCall>,
     /// The recorded lines that it printed or logged, oldest first.
     pub logs: Vec<LogLine>,
     /// The recorded messages of its WebSocket, oldest first.

@@ -9,8 +9,8 @@ use bytes::Bytes;
 
 use crate::dispatcher;
 use crate::message::{
-    Phases, PoolTime, RequestRecord, StreamEnd, StreamEndRecord, Traceback, header_texts, ms,
-    unix_ms,
+    CallSummary, LibraryCall, Phases, PoolTime, RequestRecord, StreamEnd, StreamEndRecord,
+    Traceback, header_texts, ms, unix_ms,
 };
 
 use super::body::{content, shown_bytes};
@@ -47,6 +47,7 @@ pub(super) struct RecordedRequest {
     cpu_time: Option<Duration>,
     blocked_by: Vec<Blocker>,
     pool: Option<PoolTime>,
+    calls: Option<Box<CallSummary>>,
     replay_of: Option<u64>,
     traceback: Option<Arc<Traceback>>,
     /// The errors that it has, or has mended, as they were then.
@@ -186,6 +187,32 @@ impl RecordedRequest {
         self.errors = errors;
     }
 
+    /// Sets the sum of its calls to databases and HTTP servers.
+    pub(super) fn set_calls(&mut self, calls: Option<Box<CallSummary>>) {
+        self.calls = calls;
+    }
+
+    /// Adds a call that it has made since its response.
+    pub(super) fn add_call(&mut self, call: &LibraryCall) {
+        self.calls.get_or_insert_default().add(call);
+    }
+
+    /// A call, without its content if that must not be shown.
+    pub(super) fn shown_call(&self, call: &LibraryCall) -> LibraryCall {
+        match self.is_private {
+            true => LibraryCall { text: String::new(), values: None, error: None, ..call.clone() },
+            false => call.clone(),
+        }
+    }
+
+    fn shown_calls(&self, calls: &CallSummary) -> CallSummary {
+        let mut calls = calls.clone();
+        if let Some(repeated) = calls.repeated.as_mut().filter(|_| self.is_private) {
+            repeated.text.clear();
+        }
+        calls
+    }
+
     /// Adds the times of the stream, which has ended.
     pub(super) fn end_stream(&mut self, record: &StreamEndRecord) {
         self.stream_end = Some(*record);
@@ -249,6 +276,7 @@ impl RecordedRequest {
             py_cpu_ms: self.cpu_time.map(ms),
             blocked_by: self.blocked_by.clone(),
             pool: self.pool,
+            call_summary: self.calls.as_deref().map(|calls| self.shown_calls(calls)),
             replay_of: self.replay_of.map(|id| id.to_string()),
             error: self.traceback.as_deref().map(ErrorSummary::from),
             response_type: self.response_header("content-type").map(str::to_owned),
@@ -289,7 +317,8 @@ impl RecordedRequest {
             request_headers,
             response_headers,
             traceback: self.traceback.as_deref().cloned(),
-            has_profile: false, // the recorder sets this and the next two
+            has_profile: false, // the recorder sets this and the next three
+            calls: Vec::new(),
             logs: Vec::new(),
             messages: Vec::new(),
         }

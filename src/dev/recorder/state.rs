@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use crate::event::{ContractRecord, ReloadRecord};
 use crate::message::{
-    Profile, RequestRecord, StartRecord, StreamEndRecord, Traceback, WorkerEvent, unix_ms,
+    LibraryCall, Profile, RequestRecord, StartRecord, StreamEndRecord, Traceback, WorkerEvent,
+    unix_ms,
 };
 use crate::python_runtime::{PythonRuntime, ServingGeneration};
 
 use super::errors::{ErrorStore, MAX_ERRORS};
 use super::event::{RecordedClose, ServerChange};
+use super::library_calls::LibraryCalls;
 use super::request::RecordedRequest;
 use super::route_index::RouteIndex;
 use super::sequence::EventSequence;
@@ -57,6 +59,7 @@ pub(super) struct RecorderState {
     pub(super) logs: VecDeque<(u64, Arc<LogLine>)>,
     /// The bytes of lines in `logs`.
     pub(super) log_bytes: usize,
+    pub(super) calls: LibraryCalls,
     /// By request; the newest last.
     profiles: VecDeque<(u64, Arc<Profile>)>,
     pub(super) reloads: VecDeque<Arc<Reload>>,
@@ -97,6 +100,7 @@ impl RecorderState {
             logs: VecDeque::new(),
             log_bytes: 0,
             errors,
+            calls: LibraryCalls::default(),
             profiles: VecDeque::new(),
             last_failure: first.traceback.clone().map(Arc::new),
             reloads: VecDeque::from([Arc::new(first)]),
@@ -156,6 +160,7 @@ impl RecorderState {
         let oldest = oldest.and_then(|oldest| self.errors.retain(oldest));
         let mut request = oldest.unwrap_or_default();
         request.fill(seq, record, &self.routes, &self.redactor, self.captures_bodies);
+        request.set_calls(self.calls.take(record.id));
         self.body_bytes += request.body_bytes();
         if let Some(traceback) = record.traceback {
             self.last_failure = Some(Arc::clone(traceback));
@@ -190,6 +195,15 @@ impl RecorderState {
         let summary = Arc::new(request.summary());
         let seq = self.sequence.add(EventTypes::STREAM_END);
         push(&mut self.stream_ends, (seq, summary), MAX_STREAM_ENDS);
+    }
+
+    /// Adds a call to its request, which has ended if it streams its response.
+    pub(super) fn add_call(&mut self, request: u64, call: &Arc<LibraryCall>) {
+        self.calls.store(request, call);
+        match self.request_mut(request) {
+            Some(recorded) => recorded.add_call(call),
+            None => self.calls.add_running(request, call),
+        }
     }
 
     /// Replaces the profile of a request.

@@ -33,9 +33,9 @@ export const REQUEST_COLUMNS = [
 
 /** @param {{ request: ListedRequest, isPinned: boolean }} props */
 function Path({ request, isPinned }) {
-  const { error, replay_of } = request;
+  const { error, replay_of, call_summary } = request;
   const target = targetOf(request);
-  return html`<span title=${target}>${replay_of && html`<span class="dim" title=${`replay of #${visible(replay_of)}`}>↺ </span>`}${target}${error && html` <span class="bad">${visible(error.type)}</span>`}${isClientClosed(request) && html` <span class="dim">client disconnected</span>`}${isPinned && html` <b class="warn">⚑ pinned</b>`}<${MainBlocker} request=${request} /></span>`;
+  return html`<span title=${target}>${replay_of && html`<span class="dim" title=${`replay of #${visible(replay_of)}`}>↺ </span>`}${target}${error && html` <span class="bad">${visible(error.type)}</span>`}${isClientClosed(request) && html` <span class="dim">client disconnected</span>`}${isPinned && html` <b class="warn">⚑ pinned</b>`}${call_summary?.repeated && html` <span class="warn" title=${`one line made ${call_summary.repeated.count} calls like this: ${visible(call_summary.repeated.text)}`}>N+1</span>`}<${MainBlocker} request=${request} /></span>`;
 }
 
 /**

@@ -6,6 +6,7 @@ import { html } from "../vendor/preact-htm.js";
 import { changedSince } from "../errors/failures.js";
 import { timeOfDay, visible } from "../components/format.js";
 import { PhaseTable, REQUEST_PHASES } from "../components/phases.js";
+import { Calls } from "./calls.js";
 import { ProfileView } from "./profile.js";
 import { ResponseDiff } from "./response-diff.js";
 import { Traceback } from "../errors/traceback.js";
@@ -22,6 +23,7 @@ export function partsOf(request, { state, select }) {
     { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
     ...partsOfSummary(request, { select }),
     hasProfile(request) && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} />` },
+    request.calls?.length > 0 && { name: "calls", title: "Calls", count: request.call_summary?.count ?? request.calls.length, content: html`<${Calls} request=${request} />` },
     messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} messages=${messages} />` },
     logs?.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
     traceback && {
