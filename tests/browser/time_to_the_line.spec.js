@@ -1,4 +1,4 @@
-// The time of a request to the line: its profile, and its calls to databases.
+// The time of a request to the line: its profile, its calls to databases, and the waterfall of the list.
 
 const { AxeBuilder } = require("@axe-core/playwright");
 const { expect, test } = require("./world");
@@ -118,4 +118,17 @@ test("the switch of a route profiles each request to it", async ({ page, world }
   await page.getByTestId("tab-requests").click();
   await row(page, "/orders").click();
   await expect(tab(page, "Profile")).toBeVisible();
+});
+
+test("the waterfall shows requests by their start and what occupied the thread", async ({ page, world }) => {
+  await Promise.all([world.get("/slow"), world.get("/slow")]);
+  await world.get("/orders");
+  await expect(page.getByTestId("request-row")).toHaveCount(3);
+  await page.getByRole("button", { name: "Waterfall" }).click();
+  const waterfall = page.getByTestId("waterfall");
+  await expect(waterfall.getByTestId("waterfall-row")).toHaveText([/#1 .*\/slow/, /#2 .*\/slow/, /#3 .*\/orders/]);
+  await expect(waterfall.locator(".holder")).toHaveText(/#[12] \/slow/);
+  await hasNoViolations(page);
+  await waterfall.getByTestId("waterfall-row").filter({ hasText: "/orders" }).click();
+  await expect(page.getByTestId("request-details")).toContainText("/orders");
 });

@@ -18,6 +18,7 @@ import { RequestDetails } from "./request-details.js";
 import { CHIPS, hasTerm, parseFilter, toggleTerm } from "./request-filter.js";
 import { REQUEST_COLUMNS } from "./request-columns.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
+import { Waterfall } from "./waterfall.js";
 
 // Rows drawn at first, and added each time the end of the list is visible: a browser cannot lay out
 // thousands of rows for every burst of requests.
@@ -27,6 +28,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   // The list at the moment the user froze it; new requests are still added to the state.
   const [frozen, setFrozen] = useState(null);
   const [drawn, setDrawn] = useState(PAGE_SIZE);
+  const [isWaterfall, setWaterfall] = useState(false);
 
   // A restarted server numbers its requests from 1 again, so old numbers mean other requests.
   const runId = useRef(state.runId);
@@ -80,6 +82,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           ${filter && html`<span class="dim" data-testid="match-count">${requests.length} of ${listed.length}</span>`}
           <${SlowRequests} metrics=${state.metrics} showProfile=${showProfile} />
           <${ColumnMenu} columns=${columns}><${HarButton} requests=${requests} /></>
+          <button type="button" aria-pressed=${isWaterfall} title="The requests by their start, on one time axis" onClick=${() => setWaterfall(!isWaterfall)}>Waterfall</button>
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
             ${frozen ? `Show ${countNew(frozen, state.requests)} new` : "Freeze list"}
           </button>
@@ -88,7 +91,8 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           ${problems.map((problem) => html`<p class="problem"><b class="warn">▲ ignored</b> ${visible(problem)}</p>`)}
         </div>
         <${Pins} pins=${state.pins} select=${onOpen} />
-        <table class="rows request-rows" ref=${columns.ref}>
+        ${isWaterfall && html`<${Waterfall} requests=${requests} selected=${selected} select=${openRequest} />`}
+        <table class="rows request-rows" ref=${columns.ref} hidden=${isWaterfall}>
           <caption class="visually-hidden">${columns.sort ? "Requests" : "Newest requests first"}</caption>
           <thead><tr><${ColumnHeads} columns=${columns} /></tr></thead>
           <tbody onKeyDown=${navigateRows}>
@@ -107,7 +111,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
             )}
           </tbody>
         </table>
-        ${requests.length > drawn && html`<${ListEnd} key=${drawn} reached=${() => setDrawn(drawn + PAGE_SIZE)} />`}
+        ${!isWaterfall && requests.length > drawn && html`<${ListEnd} key=${drawn} reached=${() => setDrawn(drawn + PAGE_SIZE)} />`}
         ${!requests.length && html`<p class="no-results">No request matches <q>${filter}</q>.</p>`}
       </div>
       ${selected !== null && html`
