@@ -161,10 +161,7 @@ impl Exchange {
     /// Records the route, and then that within an application; like the next five methods, only called if
     /// requests are observed or timed.
     fn found(&self, route: String) {
-        if let Some(guard) = &*self.in_flight_guard.lock() {
-            guard.on_route(&route);
-        }
-        self.request.head.set_route(route.into());
+        self.begin_route(&route.into());
     }
 
     /// Records that the handler begins now, on another thread than the dispatch worker.
@@ -349,8 +346,15 @@ impl Exchange {
     /// Records the route that Rust has found, if the request is observed or timed.
     pub(super) fn set_route(&self, id: &Arc<str>) {
         if self.timestamps.lock().is_some() {
-            self.request.head.set_route(Arc::clone(id));
+            self.begin_route(id);
         }
+    }
+
+    fn begin_route(&self, id: &Arc<str>) {
+        if let Some(guard) = &*self.in_flight_guard.lock() {
+            guard.on_route(id);
+        }
+        self.request.head.set_route(Arc::clone(id));
     }
 
     pub(super) fn new(call: Call, identities: Identities) -> Self {

@@ -29,6 +29,9 @@ use super::reply::{self, WakeBatch};
 use super::route_index::{ApplicationRow, EndRow, PathIndex, ServingIndex, TextRow};
 use super::{json_decoding, json_encoding};
 
+/// The id of a request, and its age in seconds.
+type RequestAge = (u64, f64);
+
 thread_local! {
     /// The exchange of the request that this thread dispatches.
     static DISPATCHED: RefCell<Option<Py<PyAny>>> = const { RefCell::new(None) };
@@ -169,7 +172,7 @@ impl HostApi {
         py: Python<'_>,
         timeout: Option<f64>,
         known: Vec<u64>,
-    ) -> (Vec<(u64, f64)>, Vec<(u64, f64)>, Vec<u64>) {
+    ) -> (Vec<RequestAge>, Vec<RequestAge>, Vec<u64>) {
         let timeout = timeout.map(|s| Duration::try_from_secs_f64(s).unwrap_or_default());
         let in_flight = self.0.in_flight.get().expect("the runtime was made before its thread");
         let round = py.detach(|| in_flight.wait_for_profiled(timeout, &known));

@@ -89,6 +89,10 @@ mod message {
     pub struct Head;
 
     impl Head {
+        pub fn asks_for_profile(&self) -> bool {
+            false
+        }
+
         pub fn is_function_call(&self) -> bool {
             false
         }
@@ -128,6 +132,42 @@ mod python_runtime {
     mod shutdown;
     mod shutdown_state;
     mod thread_usage;
+
+    mod profile_demand {
+        use std::time::{Duration, Instant};
+
+        pub const SLOW: Duration = Duration::MAX;
+        pub const MAX_SLOW: usize = 0;
+
+        /// No scenario profiles.
+        #[derive(Debug, Default)]
+        pub struct ProfileDemand;
+
+        #[derive(Debug, Default, PartialEq)]
+        pub struct ProfileRound {
+            pub demanded: Vec<(u64, Duration)>,
+            pub slow: Vec<(u64, Duration)>,
+            pub ended: Vec<u64>,
+        }
+
+        impl ProfileDemand {
+            pub fn on_route(&self, _: u64, _: &str) {}
+
+            pub fn demand(&self, _: u64) {}
+
+            pub fn wake(&self) {}
+
+            pub fn wait(
+                &self,
+                _: Option<Duration>,
+                _: bool,
+                _: impl Fn() -> bool,
+                _: impl Fn(Instant, &[u64]) -> ProfileRound,
+            ) -> ProfileRound {
+                ProfileRound::default()
+            }
+        }
+    }
 
     use crate::channel::Sender;
     use crate::sync::Mutex;

@@ -108,7 +108,7 @@ async fn code_that_does_not_load_changes_nothing_and_the_client_gets_the_traceba
 async fn half_of_the_cores_load_new_code_and_the_others_are_left_to_requests() {
     let at_once = (available_parallelism().expect("a number").get() / 2).max(1);
     let count = at_once + 1;
-    let server = project(&["--processes", &count.to_string()]).serve().await;
+    let mut server = project(&["--processes", &count.to_string()]).serve().await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('load')\n{}", app("two")));
     server.signal(libc::SIGHUP);
     let mut held = Vec::new();
