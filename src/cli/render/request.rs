@@ -71,6 +71,32 @@ impl RequestView {
             && place(self) == place(other)
     }
 
+    /// Merges a newer request, or several, which the line describes from now on.
+    pub(super) fn add(&mut self, mut newer: Self) {
+        let before = self.take_repeats();
+        let after = newer.take_repeats();
+        let repeats = before.and(&after, self.path == newer.path);
+        *self = Self { repeats: Some(repeats), ..newer };
+    }
+
+    /// Counts a newer request that gets no line of its own; `has_path` is called until a path differs.
+    pub(crate) fn count_one(
+        &mut self,
+        id: u64,
+        time_ms: u64,
+        total_ms: f64,
+        has_path: impl FnOnce(&str) -> bool,
+    ) {
+        let mut repeats = self.take_repeats();
+        repeats.add(total_ms, || has_path(&self.path));
+        (self.id, self.time_ms, self.total_ms) = (id.to_string(), time_ms, total_ms);
+        self.repeats = Some(repeats);
+    }
+
+    fn take_repeats(&mut self) -> Repeats {
+        self.repeats.take().unwrap_or_else(|| Repeats::of(&self.id, self.total_ms))
+    }
+
     /// Whether a browser sent it by itself, without a server error.
     pub(super) fn is_browser_probe(&self) -> bool {
         let probes = ["/favicon.ico", "/.well-known/appspecific/com.chrome.devtools.json"];
