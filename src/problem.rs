@@ -31,6 +31,7 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 /// Marks a response of dev mode as the error page, with the traceback that it shows.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorPage {
+    #[cfg_attr(not(feature = "dev"), expect(dead_code, reason = "dev mode draws it"))]
     pub(crate) traceback: Option<Arc<Traceback>>,
 }
 

@@ -68,6 +68,10 @@ impl Renderer {
     }
 
     /// Notes that a load and the whole `tracebacks` of its failures are on the screen.
+    #[cfg_attr(
+        not(feature = "dev"),
+        expect(dead_code, reason = "the terminal of dev mode calls it")
+    )]
     pub(crate) fn mark_printed(&mut self, load: &Reload, tracebacks: &[&Traceback]) {
         self.reloads.store_causes(load);
         for raised in tracebacks {

@@ -12,7 +12,6 @@ use crate::message::Head;
 
 use super::PythonRuntime;
 use super::messages::{Control, OpenApiText};
-use super::profile_demand::ProfileDemand;
 use super::workers::DispatchWorker;
 
 /// How long the runtime thread has to reply.
@@ -81,9 +80,15 @@ impl PythonRuntime {
         self.in_flight.find(id)
     }
 
-    /// The switches of routes whose requests are profiled; only in dev mode.
-    pub(crate) fn profile_demand(&self) -> &ProfileDemand {
-        &self.in_flight.profile
+    /// Profiles each request to a route from now on, or no longer; false if too many routes are
+    /// profiled. Only in dev mode.
+    pub fn switch_profile(&self, route_id: &str, is_on: bool) -> bool {
+        self.in_flight.profile.switch(route_id, is_on)
+    }
+
+    /// The ids of the routes whose requests are all profiled; only in dev mode.
+    pub fn profiled_routes(&self) -> Vec<String> {
+        self.in_flight.profile.switched()
     }
 
     /// The ids of the open WebSockets, oldest first; only in dev mode.

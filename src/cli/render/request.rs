@@ -80,6 +80,10 @@ impl RequestView {
     }
 
     /// Counts a newer request that gets no line of its own; `has_path` is called until a path differs.
+    #[cfg_attr(
+        not(feature = "dev"),
+        expect(dead_code, reason = "the terminal of dev mode calls it")
+    )]
     pub(crate) fn count_one(
         &mut self,
         id: u64,

@@ -121,7 +121,7 @@ pub(super) async fn profile(State(dev): State<Dev>, Path(id): Path<String>) -> R
 
 /// Returns the ids of the routes whose requests are all profiled.
 pub(super) async fn profiled_routes(State(dev): State<Dev>) -> Json<Vec<String>> {
-    Json(dev.inner.runtime.profile_demand().switched())
+    Json(dev.inner.runtime.profiled_routes())
 }
 
 pub(super) async fn reloads(State(dev): State<Dev>) -> Json<Vec<Reload>> {

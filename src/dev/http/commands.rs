@@ -119,11 +119,11 @@ pub(super) async fn profile_route(
     if is_on && !runtime.serving().routes.iter().any(|route| route.id == id) {
         return (StatusCode::NOT_FOUND, "No serving route has this id.\n").into_response();
     }
-    if !runtime.profile_demand().switch(&id, is_on) {
+    if !runtime.switch_profile(&id, is_on) {
         let text = "Too many routes are profiled: turn the switch of another one off.\n";
         return (StatusCode::CONFLICT, text).into_response();
     }
-    Json(runtime.profile_demand().switched()).into_response()
+    Json(runtime.profiled_routes()).into_response()
 }
 
 /// A recorded request without masks.

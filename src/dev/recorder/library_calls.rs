@@ -3,11 +3,13 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 
-use crate::message::{CallSummary, LibraryCall};
+use crate::message::{CallSummary, LibraryCall, RepeatedCall};
 
 /// The most calls that are stored, and the most bytes of their texts.
 const MAX_CALLS: usize = 5000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
+/// The number of calls from one line that are named.
+const REPEATED: u64 = 5;
 /// The most requests that have made calls and have not ended.
 const MAX_RUNNING: usize = 1000;
 
@@ -34,7 +36,7 @@ impl LibraryCalls {
     /// Adds a call to the sum of a request that has not ended.
     pub(super) fn add_running(&mut self, request: u64, call: &LibraryCall) {
         if self.running.len() < MAX_RUNNING || self.running.contains_key(&request) {
-            self.running.entry(request).or_default().add(call);
+            add(self.running.entry(request).or_default(), call);
         }
     }
 
@@ -51,4 +53,60 @@ impl LibraryCalls {
 
 fn size(call: &LibraryCall) -> usize {
     call.text.len() + call.values.as_ref().map_or(0, String::len) + call.file.len()
+}
+
+pub(super) fn add(summary: &mut CallSummary, call: &LibraryCall) {
+    summary.count = summary.count.max(call.number);
+    summary.ms += call.ms;
+    let most = summary.repeated.as_ref().map_or(REPEATED - 1, |repeated| repeated.count);
+    if call.nth > most || (call.nth == most && most >= REPEATED) {
+        summary.repeated = Some(RepeatedCall {
+            text: call.text.clone(),
+            file: call.file.clone(),
+            line: call.line,
+            count: call.nth,
+            ms: call.group_ms,
+        });
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn call(number: u64, line: u32, nth: u64) -> LibraryCall {
+        LibraryCall {
+            time_ms: 0.0,
+            ms: 1.5,
+            kind: "sql".into(),
+            library: "sqlite3".into(),
+            text: format!("select {number}"),
+            values: None,
+            file: "python/app.py".into(),
+            line,
+            function: "f".into(),
+            status: None,
+            error: None,
+            number,
+            group: line.into(),
+            nth,
+            group_ms: nth as f64 * 1.5,
+        }
+    }
+
+    #[test]
+    fn the_call_that_is_repeated_most_is_named() {
+        let mut summary = CallSummary::default();
+        for nth in 1..5 {
+            add(&mut summary, &call(nth, 7, nth));
+        }
+        assert_eq!((summary.count, summary.ms, &summary.repeated), (4, 6.0, &None));
+        for nth in 1..=9 {
+            add(&mut summary, &call(4 + nth, 8, nth));
+        }
+        add(&mut summary, &call(14, 7, 5));
+        let repeated = summary.repeated.expect("line 8");
+        assert_eq!((repeated.line, repeated.count, repeated.ms), (8, 9, 13.5));
+        assert_eq!((repeated.text, summary.count), ("select 13".into(), 14));
+    }
 }

@@ -15,6 +15,7 @@ use crate::message::{
 
 use super::body::{content, shown_bytes};
 use super::body_kind::BodyKind;
+use super::library_calls;
 use super::raw_request::{RawRequest, ReplayOf, SentRequest};
 use super::route_index::RouteIndex;
 use crate::dev::protocol::{
@@ -194,7 +195,7 @@ impl RecordedRequest {
 
     /// Adds a call that it has made since its response.
     pub(super) fn add_call(&mut self, call: &LibraryCall) {
-        self.calls.get_or_insert_default().add(call);
+        library_calls::add(self.calls.get_or_insert_default(), call);
     }
 
     /// A call, without its content if that must not be shown.
