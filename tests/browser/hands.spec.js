@@ -120,6 +120,7 @@ test("the palette finds commands, routes and requests", async ({ page, world }) 
   await page.keyboard.press("Enter");
   await expect(page.getByTestId("route-row")).toHaveCount(1);
   await page.keyboard.press("Control+k");
+  await expect(palette.getByRole("combobox")).toBeFocused();
   await page.keyboard.press("Escape");
   await expect(palette).toBeHidden();
 });
