@@ -42,6 +42,7 @@ test("the time of a stream grows to its end, and its first byte is marked", asyn
   const response = await world.get("/parts");
   await expect(row(page, "/parts").locator(".c-total")).toContainText("+");
   await row(page, "/parts").click();
+  await page.getByRole("tab", { name: "Timing" }).click();
   const times = page.getByRole("tabpanel");
   await expect(times.getByTestId("first-byte")).toContainText("still streaming");
 

@@ -193,11 +193,12 @@ async fn the_script_gets_through_the_policy_of_the_page() {
 }
 
 #[tokio::test]
-async fn an_error_page_gets_the_script_and_is_marked_as_an_error() {
+async fn an_error_page_gets_the_script_and_shows_its_error_itself() {
     let server = dev(&[]).await;
     let failed = get_with(&server, "/boom", &[("accept", "text/html")]).await;
     assert_eq!(failed.status, 500);
-    assert!(parts(&failed).1.contains(" data-failed"));
+    assert!(!parts(&failed).1.contains(" data-failed"), "the mark is for pages of the app");
+    assert!(failed.text().contains(" id=\"snaxum-error\">{\""), "{}", failed.text());
     let problem = get_with(&server, "/boom", &[("accept", "application/json")]).await;
     assert!(!problem.text().contains("live.js"));
 
@@ -311,9 +312,10 @@ async fn the_channel_is_for_pages_of_this_server() {
     );
     let no_token = server.connect(&[own]).await;
     assert_eq!(no_token.err().map(|status| status.as_u16()), Some(401));
-    for path in ["/__snaxum/live/", "/__snaxum/live.js/", "/__snaxum/assets/live.js"] {
+    for path in ["/__snaxum/live.js/", "/__snaxum/assets/live.js"] {
         assert_eq!(server.get(path).await.status, 401, "{path}");
     }
+    assert_eq!(server.get("/__snaxum/live/").await.status, 404);
 }
 
 #[tokio::test]

@@ -77,7 +77,8 @@ function ResponsePart({ request: { id, response_headers: headers, response_body:
   return html`
     ${body?.size > 0 ? html`<${Body} id=${id} part="response" body=${body} headers=${headers} />` : html`<p class="dim">${body ? "The body is empty." : "No body is recorded."}</p>`}
     <h3>Headers</h3>
-    <${Pairs} pairs=${[...headers.filter((pair) => !isOwn(pair)), ...headers.filter(isOwn)]} />
+    <${Pairs} pairs=${headers.filter((pair) => !isOwn(pair))} />
+    ${headers.some(isOwn) && html`<details><summary>Headers of dev mode</summary><${Pairs} pairs=${headers.filter(isOwn)} /></details>`}
   `;
 }
 

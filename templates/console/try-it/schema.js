@@ -33,7 +33,7 @@ const FORMATS = {
 /** @type {Record<string, string>} */
 const EXAMPLES = {
   date: "2026-01-31", time: "12:00:00", "date-time": "2026-01-31T12:00:00Z", duration: "P1D", email: "ada@example.com",
-  uuid: "123e4567-e89b-12d3-a456-426614174000", uri: "https://example.com/",
+  uuid: "123e4567-e89b-12d3-a456-426614174000", uri: "urn:isbn:9780131103627",
 };
 
 /**
