@@ -321,7 +321,7 @@ async def later(request):
         let lines = list(&detail["logs"]).iter();
         lines.map(|log| format!("{} {}", log["stream"], log["line"])).collect::<Vec<_>>()
     };
-    let two = r#""stderr" "two \u001b[31m""#.replace("\\\\", "\\");
+    let two = r#""stderr" "WARNING shop: two \u001b[31m""#.replace("\\\\", "\\");
     assert_eq!(logs(&first).await, [r#""stdout" "one 1""#.to_owned(), two.clone()]);
     assert_eq!(logs(&second).await, [r#""stdout" "one 2""#.to_owned(), two]);
     assert_eq!(logs(&third).await, [r#""stderr" "three""#]);

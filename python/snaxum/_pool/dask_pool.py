@@ -201,12 +201,12 @@ class DaskPool(TaskPool):
                 connection = connecting.result()
             except Exception as error:
                 problem = str(error) or type(error).__name__
-                if problem != last_problem:
-                    _log.error("%s; the server tries again every %g s", problem, RETRY_S)
-                    last_problem = problem
                 reason = error.reason if isinstance(error, NotConnected) else "no Dask cluster"
                 # A client of `serve` does not learn the address.
                 self._fail_all(problem if self._on_line is not None else reason)
+                if problem != last_problem:
+                    _log.error("%s; the server tries again every %g s", problem, RETRY_S)
+                    last_problem = problem
                 await self._first_of(self._loop.create_task(asyncio.sleep(RETRY_S)))
                 continue
             if last_problem is not None:
@@ -222,9 +222,9 @@ class DaskPool(TaskPool):
                     last_problem = (
                         f"the connection to the Dask scheduler at {self._address} is lost"
                     )
-                    _log.error("%s; the server tries again every %g s", last_problem, RETRY_S)
                     reason = "the connection to the Dask scheduler is lost"
                     self._fail_all(last_problem if self._on_line is not None else reason)
+                    _log.error("%s; the server tries again every %g s", last_problem, RETRY_S)
                 await connection.close(END_S)
 
     async def _first_of(self, awaited: asyncio.Future[Any]) -> None:
