@@ -41,9 +41,9 @@ def rows(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[tuple[int, Row]]]:
     here = str(Path(__file__).parent)
     user_paths.configure([here], here)
     profile_tree._kinds.clear()
-    token = leases._request_of_task.set(7)
+    token = leases.request_of_task.set(7)
     yield host.rows
-    leases._request_of_task.reset(token)
+    leases.request_of_task.reset(token)
     user_paths.configure(*before)
     profile_tree._kinds.clear()
 
@@ -142,7 +142,7 @@ def test_calls_from_a_library_that_reports_its_own_are_not_reported_twice(
 
 
 def test_without_a_request_nothing_is_reported(rows: list[tuple[int, Row]]) -> None:
-    leases._request_of_task.set(None)
+    leases.request_of_task.set(None)
     assert begin("select 1") is None
 
 
