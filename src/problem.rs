@@ -13,7 +13,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::message::{ErrorResponse, Traceback};
+use crate::message::ErrorResponse;
 use crate::telemetry::X_REQUEST_ID;
 use crate::templates;
 
@@ -28,12 +28,9 @@ const OF_CONNECTION: [HeaderName; 5] = [
 /// The content type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// Marks a response of dev mode as the error page, with the traceback that it shows.
+/// Marks a response of dev mode as the error page. The traceback that it shows is an extension, too.
 #[derive(Clone, Debug)]
-pub(crate) struct ErrorPage {
-    #[cfg_attr(not(feature = "dev"), expect(dead_code, reason = "dev mode draws it"))]
-    pub(crate) traceback: Option<Arc<Traceback>>,
-}
+pub(crate) struct ErrorPage;
 
 /// Converts a failure to the response that the client accepts.
 pub(crate) fn respond(
@@ -83,8 +80,10 @@ pub(crate) fn respond(
     }
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
     if dev && content_type != PROBLEM_JSON {
-        let traceback = failure.traceback.as_deref().cloned().map(Arc::new);
-        response.extensions_mut().insert(ErrorPage { traceback });
+        response.extensions_mut().insert(ErrorPage);
+        if let Some(traceback) = failure.traceback.as_deref() {
+            response.extensions_mut().insert(Arc::new(traceback.clone()));
+        }
     }
     let headers = response.headers_mut();
     if failure.traceback.is_some() {
@@ -183,6 +182,7 @@ pub fn fuzz_accept(value: &str) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::message::Traceback;
     use http_body_util::BodyExt;
 
     fn accepting(value: &'static str) -> HeaderMap {

@@ -60,23 +60,18 @@ struct WaitingReload {
 }
 
 impl Renderer {
-    /// Starts without history; `shows_phases` adds the phases to each reload.
-    pub(crate) fn new(shows_phases: bool) -> Self {
-        let (dedup, reloads) = (Dedup::default(), ReloadLines::new(shows_phases));
-        let (printed, paths) = (PrintedCauses::default(), HashMap::new());
-        Self { dedup, reloads, failing: 0, pending: None, printed, paths, is_quiet: false }
-    }
-
-    /// Notes that a load and the whole `tracebacks` of its failures are on the screen.
-    #[cfg_attr(
-        not(feature = "dev"),
-        expect(dead_code, reason = "the terminal of dev mode calls it")
-    )]
-    pub(crate) fn mark_printed(&mut self, load: &Reload, tracebacks: &[&Traceback]) {
-        self.reloads.store_causes(load);
-        for raised in tracebacks {
-            self.printed.add(raised);
+    /// Starts without history, but for a load that is on the screen, with the whole tracebacks of its
+    /// failures; `shows_phases` adds the phases to each reload.
+    pub(crate) fn new(shows_phases: bool, shown: Option<(&Reload, &[&Traceback])>) -> Self {
+        let (dedup, mut reloads) = (Dedup::default(), ReloadLines::new(shows_phases));
+        let (mut printed, paths) = (PrintedCauses::default(), HashMap::new());
+        if let Some((load, tracebacks)) = shown {
+            reloads.store_causes(load);
+            for raised in tracebacks {
+                printed.add(raised);
+            }
         }
+        Self { dedup, reloads, failing: 0, pending: None, printed, paths, is_quiet: false }
     }
 
     /// Sets the routes that the next reload is compared with.
@@ -239,7 +234,7 @@ mod tests {
 
     #[test]
     fn the_results_of_pins_end_the_line_of_the_reload_and_replays_follow_it() {
-        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        let (mut renderer, now) = (Renderer::new(false, None), Instant::now());
         assert_eq!(renderer.push_pins(1, None), "");
         assert_eq!(renderer.push_reload(&reload(9), &[], now), "");
         assert_eq!(renderer.push_request(request("/boom", 200), now), "");
@@ -257,7 +252,7 @@ mod tests {
 
     #[test]
     fn slow_pins_have_a_line_of_their_own() {
-        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        let (mut renderer, now) = (Renderer::new(false, None), Instant::now());
         renderer.push_pins(1, None);
         renderer.push_reload(&reload(9), &[], now);
         assert_eq!(renderer.due(now), "");
@@ -270,7 +265,7 @@ mod tests {
 
     #[test]
     fn a_result_of_older_code_does_not_count_for_the_newest_reload() {
-        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        let (mut renderer, now) = (Renderer::new(false, None), Instant::now());
         renderer.push_pins(2, None);
         renderer.push_reload(&reload(9), &[], now);
         assert_eq!(
@@ -292,7 +287,7 @@ mod tests {
 
     #[test]
     fn the_lines_behind_a_pending_reload_are_bounded() {
-        let (mut renderer, now) = (Renderer::new(false), Instant::now());
+        let (mut renderer, now) = (Renderer::new(false, None), Instant::now());
         renderer.push_pins(1, None);
         renderer.push_reload(&reload(9), &[], now);
         let mut text = String::new();

@@ -351,9 +351,7 @@ impl Exchange {
     }
 
     fn begin_route(&self, id: &Arc<str>) {
-        if let Some(guard) = &*self.in_flight_guard.lock() {
-            guard.on_route(id);
-        }
+        self.in_flight_guard.lock().iter().for_each(|guard| guard.on_route(id));
         self.request.head.set_route(Arc::clone(id));
     }
 

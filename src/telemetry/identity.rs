@@ -57,15 +57,15 @@ impl Identities {
         self.id(number, headers).as_str().to_owned()
     }
 
-    fn id(&self, number: u64, headers: &HeaderMap) -> RequestId {
+    fn id(&self, number: u64, headers: &HeaderMap) -> SentId {
         if !self.is_global {
-            return RequestId::made(&[itoa::Buffer::new().format(number)]);
+            return SentId::made(&[itoa::Buffer::new().format(number)]);
         }
         match given_id(headers) {
-            Some(id) => RequestId::Given(id.clone()),
+            Some(id) => SentId::Given(id.clone()),
             None => {
                 let process = HexText::<8>::new((self.seed >> 32).into());
-                RequestId::made(&[&process, "-", itoa::Buffer::new().format(number)])
+                SentId::made(&[&process, "-", itoa::Buffer::new().format(number)])
             }
         }
     }
@@ -97,7 +97,7 @@ impl Identities {
 /// The id of a request and its place in a trace, as a response and the logs have them.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestIdentity {
-    id: RequestId,
+    id: SentId,
     trace: TraceContext,
     traceparent: HexText<TRACEPARENT_LENGTH>,
 }
@@ -110,8 +110,8 @@ impl RequestIdentity {
     /// The id as the value of a header.
     pub(crate) fn id_header(&self) -> HeaderValue {
         match &self.id {
-            RequestId::Given(value) => value.clone(),
-            made @ RequestId::Made { .. } => ascii_header(made.as_str()),
+            SentId::Given(value) => value.clone(),
+            made @ SentId::Made { .. } => ascii_header(made.as_str()),
         }
     }
 
@@ -135,16 +135,16 @@ impl RequestIdentity {
     }
 }
 
-/// The id of a request.
+/// The id of a request, as it is sent.
 #[derive(Clone, Debug)]
-enum RequestId {
+enum SentId {
     /// That of its client: ASCII.
     Given(HeaderValue),
     /// One of this process, in the first bytes: ASCII.
     Made { text: [u8; MAX_MADE], length: usize },
 }
 
-impl RequestId {
+impl SentId {
     fn made(parts: &[&str]) -> Self {
         let (mut text, mut length) = ([0; MAX_MADE], 0);
         for part in parts {
@@ -157,10 +157,9 @@ impl RequestId {
     fn as_str(&self) -> &str {
         match self {
             Self::Given(value) => std::str::from_utf8(value.as_bytes()).expect("ASCII"),
-            // SAFETY: `made` has copied these bytes from parts that are strings.
-            Self::Made { text, length } => unsafe {
-                std::str::from_utf8_unchecked(&text[..*length])
-            },
+            Self::Made { text, length } => {
+                std::str::from_utf8(&text[..*length]).expect("made of strings")
+            }
         }
     }
 }

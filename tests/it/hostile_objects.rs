@@ -100,7 +100,9 @@ async fn a_hostile_repr_neither_stalls_nor_stops_the_server() {
     assert!(huge.len() < 1200 && huge.contains("5000000 characters"));
     assert_eq!(hostile.value("never_ends"), "<Hostile: not shown, out of time>");
     assert_eq!(hostile.value("next"), "'after the unfinished task'", "one hides no other");
-    assert_eq!(hostile.value("late"), "<str: not shown, out of time>");
+    let late = hostile.value("late");
+    // Whether time is left for it depends on the machine's load.
+    assert!(late == "<str: not shown, out of time>" || late == "'after three of them'", "{late}");
 
     let slow = Shown::of(&server, "/slow").await;
     assert_eq!(slow.value("library"), "slow", "a library's `repr` is waited for");

@@ -133,7 +133,7 @@ pub(crate) struct EventLines {
 
 impl EventLines {
     pub(crate) fn new(last: usize, shows_phases: bool) -> Self {
-        let renderer = Renderer::new(shows_phases);
+        let renderer = Renderer::new(shows_phases, None);
         Self { renderer, last, shown: None, run_id: None, pins: Vec::new() }
     }
 

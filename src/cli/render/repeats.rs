@@ -27,11 +27,4 @@ impl Repeats {
             is_one_path: self.is_one_path && newer.is_one_path && is_same_path,
         }
     }
-
-    /// Adds a newer request; `has_path` is called until a path differs.
-    pub(super) fn add(&mut self, total_ms: f64, has_path: impl FnOnce() -> bool) {
-        self.count += 1;
-        self.slowest_ms = self.slowest_ms.max(total_ms);
-        self.is_one_path = self.is_one_path && has_path();
-    }
 }

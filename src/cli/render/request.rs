@@ -79,25 +79,8 @@ impl RequestView {
         *self = Self { repeats: Some(repeats), ..newer };
     }
 
-    /// Counts a newer request that gets no line of its own; `has_path` is called until a path differs.
-    #[cfg_attr(
-        not(feature = "dev"),
-        expect(dead_code, reason = "the terminal of dev mode calls it")
-    )]
-    pub(crate) fn count_one(
-        &mut self,
-        id: u64,
-        time_ms: u64,
-        total_ms: f64,
-        has_path: impl FnOnce(&str) -> bool,
-    ) {
-        let mut repeats = self.take_repeats();
-        repeats.add(total_ms, || has_path(&self.path));
-        (self.id, self.time_ms, self.total_ms) = (id.to_string(), time_ms, total_ms);
-        self.repeats = Some(repeats);
-    }
-
-    fn take_repeats(&mut self) -> Repeats {
+    /// Takes the facts of its line, which begins with it.
+    pub(crate) fn take_repeats(&mut self) -> Repeats {
         self.repeats.take().unwrap_or_else(|| Repeats::of(&self.id, self.total_ms))
     }
 
@@ -263,7 +246,8 @@ pub(super) mod tests {
         let newer = RequestView { id: "131".to_owned(), total_ms: 1.2, ..repeated.clone() };
         repeated.add(newer);
         let mut other = repeated.clone();
-        other.count_one(140, 0, 9.0, |path| path == "/users/43");
+        let (id, path) = ("140".to_owned(), "/users/43".to_owned());
+        other.add(RequestView { id, path, total_ms: 9.0, repeats: None, ..other.clone() });
         let repeated = [repeated, other].map(|request| request.draw("14:02:12")).concat();
         let lines = [quick, slow].map(|request| request.draw("14:02:11")).concat() + &repeated;
         insta::assert_snapshot!(lines, @r"

@@ -200,8 +200,7 @@ impl OutputState {
 
     fn count(&mut self, record: &RequestRecord<'_>) {
         if let Some(kind) = self.counted.iter_mut().find(|kind| is_of_kind(kind, record)) {
-            let has_path = |path: &str| record.head.path() == path;
-            kind.count_one(record.id, unix_ms(record.time), ms(record.total), has_path);
+            count_one(kind, record);
         } else if self.counted.len() < MAX_KINDS {
             self.counted.push(view_of(record));
         } else {
@@ -219,6 +218,17 @@ impl OutputState {
 }
 
 /// Whether a successful request can share the line of others: as `RequestView::is_similar`, from borrowed fields.
+/// Counts a request that gets no line of its own.
+fn count_one(kind: &mut RequestView, record: &RequestRecord<'_>) {
+    let mut repeats = kind.take_repeats();
+    repeats.count += 1;
+    repeats.slowest_ms = repeats.slowest_ms.max(ms(record.total));
+    repeats.is_one_path = repeats.is_one_path && record.head.path() == kind.path;
+    kind.repeats = Some(repeats);
+    (kind.id, kind.time_ms) = (record.id.to_string(), unix_ms(record.time));
+    kind.total_ms = ms(record.total);
+}
+
 fn is_of_kind(kind: &RequestView, record: &RequestRecord<'_>) -> bool {
     let same_target = match (kind.route.as_deref(), record.route) {
         (Some(one), Some(another)) => one == another,

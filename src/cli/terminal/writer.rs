@@ -39,12 +39,12 @@ impl Writer {
     pub(super) fn new(runtime: Arc<PythonRuntime>, shows_phases: bool) -> Self {
         let serving = runtime.serving();
         let failure = serving.last_reload.report.failures.first();
-        let mut renderer = Renderer::new(shows_phases);
-        renderer.set_routes(&serving.routes);
         // The banner has them.
         let failures = serving.last_reload.report.failures.iter();
         let tracebacks: Vec<_> = failures.map(|failure| &failure.traceback).collect();
-        renderer.mark_printed(&Reload::from(&serving.last_reload), &tracebacks);
+        let load = Reload::from(&serving.last_reload);
+        let mut renderer = Renderer::new(shows_phases, Some((&load, &tracebacks)));
+        renderer.set_routes(&serving.routes);
         Self {
             renderer,
             status_line: StatusLine::default(),

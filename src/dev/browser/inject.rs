@@ -5,6 +5,7 @@
 //! Never adds or removes a policy.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use axum::body::{Body, HttpBody, to_bytes};
@@ -21,6 +22,7 @@ use super::injected_body::InjectedBody;
 use super::insertion::InsertionFinder;
 use crate::dev::paths::{LIVE_ASSETS, LIVE_SCRIPT};
 use crate::dev::token;
+use crate::message::Traceback;
 use crate::problem::ErrorPage;
 use crate::telemetry::X_REQUEST_ID;
 
@@ -83,8 +85,8 @@ impl BrowserReload {
         // A program that gets a fragment does not show it as a page.
         let is_shown = finder.is_document() || request.is_browser;
         let mut tag = if has_place && is_shown { self.admitted_tag(&mut head) } else { None };
-        if let (Some(tag), Some(page)) = (&mut tag, head.extensions.get::<ErrorPage>()) {
-            tag.push_str(&self.error_tags(page));
+        if let (Some(tag), Some(raised)) = (&mut tag, head.extensions.get::<Arc<Traceback>>()) {
+            tag.push_str(&self.error_tags(raised));
         }
         let Some(tag) = tag else { return Response::from_parts(head, Body::from(page)) };
         whole.extend_from_slice(tag.as_bytes());
@@ -148,8 +150,7 @@ impl BrowserReload {
     }
 
     /// Makes the tags that show the traceback of the error page as the console does.
-    fn error_tags(&self, page: &ErrorPage) -> String {
-        let Some(traceback) = &page.traceback else { return String::new() };
+    fn error_tags(&self, traceback: &Traceback) -> String {
         let editor = self.editor_link();
         let data = serde_json::json!({ "traceback": traceback, "editor": editor }).to_string();
         // Inside an element, `<` could end it.
