@@ -87,6 +87,8 @@
     if (kind === "css") replaceStyleSheets();
     else if (kind !== "refresh") state.saveFailed = kind === "error";
     update();
+    // An error that is shown is of the save before.
+    if (kind === "error" && dialog?.open) showError();
   }
 
   // Whether this page has not been reloaded for this version yet. A cached page would still be of the old

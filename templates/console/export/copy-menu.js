@@ -4,9 +4,9 @@ import { html } from "../vendor/preact-htm.js";
 import { page } from "../server/api.js";
 import { CopyButton } from "../components/copy-button.js";
 import { Menu } from "../components/menu.js";
+import { saveFile } from "../components/save.js";
 import { harOf } from "./har.js";
 import { pytestCase, pythonScript } from "./python-code.js";
-import { saveFile } from "./save-file.js";
 
 /** @import { RecordedRequest } from "./recorded-request.js" */
 
@@ -26,5 +26,5 @@ export function CopyMenu({ request }) {
 /** @param {RecordedRequest[]} requests */
 export function saveHar(requests) {
   const server = { origin: location.origin, version: page?.dataset.version ?? "" };
-  saveFile(requests.length === 1 ? `request-${requests[0].id}.har` : "requests.har", "application/json", harOf(requests, server));
+  saveFile(requests.length === 1 ? `request-${requests[0].id}.har` : "requests.har", harOf(requests, server), "application/json");
 }

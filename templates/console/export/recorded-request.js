@@ -11,7 +11,7 @@
 export const MASK = "••••";
 
 // These describe how one message was transferred and would be wrong for the next one.
-const OMITTED_HEADERS = new Set(["host", "content-length", "connection", "transfer-encoding", "accept-encoding"]);
+export const OMITTED_HEADERS = new Set(["host", "content-length", "connection", "transfer-encoding", "accept-encoding"]);
 
 /**
  * Returns the path and the query, as they are in a URL.

@@ -89,9 +89,10 @@ function ComparisonCell({ comparison, isOpen }) {
   if (state === "waiting") return html`<span class="dim">waiting…</span>`;
   if (state === "problem") return html`<span class="warn" title=${visible(detail)}>▲ ${visible(detail)}</span>`;
   if (state === "same") return html`<span class="good">✔ same</span>`;
+  if (state === "unknown") return html`<span class="dim" title="the status and the headers are the same; the bodies are not stored whole">body not compared</span>`;
   const changed = (lines ?? []).filter(({ sign }) => sign !== " ").length;
   const statuses = first && second && first.status !== second.status ? `${first.status} → ${second.status}, ` : "";
-  return html`<button type="button" class=${`expander ${second && second.status >= 500 ? "bad" : "warn"}`} tabindex="-1" aria-expanded=${isOpen}>changed: ${statuses}${pluralize(changed, "line")}</button>`;
+  return html`<button type="button" class=${`expander ${second && second.status >= 500 ? "bad" : "warn"}`} tabindex="-1" aria-expanded=${isOpen}>changed: ${statuses}${changed ? pluralize(changed, "line") : "the body"}</button>`;
 }
 
 /** @param {{ comparison: Comparison }} props */
@@ -104,6 +105,7 @@ function summary(comparisons) {
   if (!comparisons.length) return "";
   const count = (/** @type {string} */ wanted) => comparisons.filter(({ state }) => state === wanted).length;
   const parts = [`${count("same")} same`, `${count("changed")} changed`];
+  if (count("unknown")) parts.push(`${count("unknown")} not compared`);
   if (count("problem")) parts.push(`${count("problem")} not sent`);
   return parts.join(" · ");
 }

@@ -5,14 +5,14 @@
 /** @import { RequestDetail } from "snaxum-events" */
 /** @import { AffectedRoute } from "./save-facts.js" */
 
-import { useRef, useState } from "../vendor/preact-htm.js";
-import { diffLines, responseLines } from "../requests/response-diff.js";
-import { fetchRequest } from "../server/api.js";
+import { useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { diffLines, responseLines, sameBody } from "../requests/response-diff.js";
+import { fetchBody, fetchRequest } from "../server/api.js";
 import { replay } from "../server/commands.js";
 
 /** @typedef {{ sign: string, text: string }} ComparedLine */
 /**
- * The comparison of a route's responses: `state` is "waiting", "same", "changed" or "problem".
+ * The comparison of a route's responses: `state` is "waiting", "same", "changed", "unknown" or "problem".
  * @typedef {{ state: string, detail?: string, lines?: ComparedLine[], first?: RequestDetail, second?: RequestDetail }} Comparison
  */
 
@@ -39,6 +39,8 @@ export function useComparisons(save) {
   const [shown, setShown] = useState({ save, comparisons: /** @type {Record<string, Comparison>} */ ({}), isSending: false });
   const newest = useRef(save);
   newest.current = save;
+  // Another save, or another tab, takes this component away: then no more requests are sent.
+  useEffect(() => () => void (newest.current = ""), []);
   const current = shown.save === save ? shown : { save, comparisons: {}, isSending: false };
 
   /**
@@ -72,12 +74,24 @@ export function useComparisons(save) {
 async function compared(id) {
   try {
     const first = await fetchRequest(id);
+    if (first.response_body?.note === "it is not stored") throw new Error("the body of the older response is not stored");
     const sent = await replay(id, {});
     const second = await fetchRequest(sent.id);
     const lines = /** @type {ComparedLine[]} */ (diffLines(responseLines(first), responseLines(second)));
-    const isSame = lines.every(({ sign }) => sign === " ");
-    return { state: isSame ? "same" : "changed", lines, first, second };
+    const isSame = lines.every(({ sign }) => sign === " ") && (await hasSameBody(first, second));
+    return { state: isSame ? "same" : isSame === null ? "unknown" : "changed", lines, first, second };
   } catch (error) {
     return { state: "problem", detail: /** @type {Error} */ (error).message };
   }
+}
+
+/**
+ * @param {RequestDetail} first
+ * @param {RequestDetail} second
+ */
+async function hasSameBody(first, second) {
+  const isSame = sameBody(first, second);
+  if (isSame !== null || !first.response_body?.kind) return isSame;
+  const [one, other] = await Promise.all([first, second].map(({ id }) => fetchBody(`${encodeURIComponent(id)}/body/response`)));
+  return one.length === other.length && one.every((byte, index) => byte === other[index]);
 }

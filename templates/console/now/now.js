@@ -30,7 +30,7 @@ export function Now({ state, filter, open, run, onOpen }) {
   const saves = all.filter(({ files, cause, modules, traceback }) => matches(...files, cause, ...modules.map(({ name }) => name), traceback?.type ?? "", traceback?.message ?? ""));
   const isOfThisRun = !run || run === state.runId;
   const chosen = (isOfThisRun && saves.find(({ id }) => String(id) === open)) || saves[0];
-  const rows = useMemo(() => (chosen ? affectedRoutes(chosen, state) : []), [chosen, state.routes, state.requests]);
+  const rows = useMemo(() => (chosen ? affectedRoutes(chosen, state) : []), [chosen, state.routes, state.requests, state.reloads]);
 
   if (!all.length) return html`<div><${NoSave} state=${state} /></div>`;
   return html`

@@ -20,7 +20,7 @@ export function SaveBar({ state, show, isOnNow }) {
 
 /** @param {{ state: State, reload: Reload }} props */
 function NewestSave({ state, reload }) {
-  const rows = useMemo(() => affectedRoutes(reload, state), [reload, state.routes, state.requests]);
+  const rows = useMemo(() => affectedRoutes(reload, state), [reload, state.routes, state.requests, state.reloads]);
   return html`
     <section class="save-bar" aria-label="The newest save" data-testid="save-bar">
       <p><${SaveLine} reload=${reload} routes=${rows.length} failing=${rows.filter(isNewlyFailing).length} /></p>

@@ -36,19 +36,26 @@ export function routesOf({ modules, outcome }, routes) {
  * @param {State} state
  * @returns {AffectedRoute[]}
  */
-export function affectedRoutes(reload, { routes, requests }) {
+export function affectedRoutes(reload, { routes, requests, reloads }) {
   /** @type {AffectedRoute[]} */
   const rows = routesOf(reload, routes).map((route) => ({ key: route.id, route, before: null, after: null }));
   /** @type {Map<string, AffectedRoute>} */
   const byTarget = new Map();
   for (const row of rows) for (const method of row.route.methods) byTarget.set(`${method} ${row.route.path}`, row);
+  // A later save that ran a module again: from then on, requests are of its code.
+  /** @type {Map<string, number>} */
+  const ends = new Map();
+  for (const { outcome, generation, modules } of reloads) {
+    if (outcome !== "ok" || generation <= reload.generation) continue;
+    for (const { name } of modules) ends.set(name, Math.min(generation, ends.get(name) ?? Infinity));
+  }
   let missing = 2 * rows.length;
   for (const request of requests.slice(0, MAX_REQUESTS)) {
     if (!missing) break;
     if (request.generation == null || request.route == null) continue;
     const row = byTarget.get(`${request.method} ${request.route}`);
     const side = request.generation < reload.generation ? "before" : "after";
-    if (!row || row[side]) continue;
+    if (!row || row[side] || request.generation >= (ends.get(row.route.module ?? "") ?? Infinity)) continue;
     row[side] = request;
     missing -= 1;
   }

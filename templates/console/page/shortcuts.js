@@ -53,7 +53,8 @@ export function useShortcuts({ goTo, toggleHelp, openPalette }) {
       } else {
         const action = offeredActions().find(({ key }) => key === event.key);
         if (!action) return;
-        perform(action);
+        // A key that is pressed for long would replay a request many times a second.
+        if (!event.repeat) perform(action);
       }
       event.preventDefault();
     }
@@ -72,7 +73,10 @@ function isPaletteKey({ key, ctrlKey, metaKey, altKey, shiftKey }) {
  * @param {1 | -1} direction
  */
 function stepRow(direction) {
-  const rows = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("main [data-row]")]);
+  const all = /** @type {HTMLElement[]} */ ([...document.querySelectorAll("main [data-row]")]);
+  // Rows of other tables belong to what the open row shows.
+  const table = all.find((row) => row.getAttribute("aria-current") === "true")?.closest("tbody");
+  const rows = table ? all.filter((row) => table.contains(row)) : all;
   const opened = rows.findIndex((row) => row.getAttribute("aria-current") === "true");
   const focused = rows.findIndex((row) => row.contains(document.activeElement));
   const from = opened >= 0 ? opened : focused;

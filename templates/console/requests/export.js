@@ -3,22 +3,18 @@
 // Pure functions over what the server sent; the server has masked secrets.
 
 import { fileLine, milliseconds, timeOfDay, visible } from "../components/format.js";
+import { MASK, OMITTED_HEADERS, targetOf } from "../export/recorded-request.js";
 import { lastSuccessfulReload } from "../server/store.js";
 
-const MASK = "••••";
 const MAX_REPORT_BYTES = 12_000;
 const MAX_CHAIN = 5;
 const MAX_LOG_LINES = 20;
 const MAX_BODY_CHARACTERS = 2000;
-// These describe how one message was transferred and would be wrong for the next one.
-const OMITTED_HEADERS = new Set(["host", "content-length", "connection", "transfer-encoding", "accept-encoding"]);
 
 /** Returns the request as a `curl` command. Masked values stay masked; a complete text body is included. */
 export function curlCommand(request, origin) {
-  const path = String(request.path).split("/").map(encodeURIComponent).join("/");
-  const query = request.query ? `?${request.query}` : "";
   const { request_body: body, request_headers: headers } = request;
-  return command({ method: request.method, headers, body: body?.note ? null : body?.text }, origin + path + query);
+  return command({ method: request.method, headers, body: body?.note ? null : body?.text }, origin + targetOf(request));
 }
 
 /** Returns a revealed request as a `curl` command with its secrets. */

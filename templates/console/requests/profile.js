@@ -12,6 +12,8 @@ import { useFetch } from "../server/use-fetch.js";
 /** @import { KeyPress } from "../types.js" */
 
 const REFRESH_MS = 1000;
+// The profile of a request that has ended comes within this time, or not at all.
+const AWAITED_MS = 3000;
 // Narrower boxes, as a part of the whole width, are not drawn.
 const MIN_WIDTH = 0.003;
 const MAX_DEPTH = 60;
@@ -22,9 +24,9 @@ const MIN_HEAT = 0.01;
 
 /**
  * The profile of a request, from the moment when it is visible: a hidden tab fetches nothing.
- * @param {{ id: string }} props
+ * @param {{ id: string, isRunning?: boolean }} props
  */
-export function ProfileView({ id }) {
+export function ProfileView({ id, isRunning = false }) {
   const [isVisible, setVisible] = useState(false);
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
@@ -33,18 +35,26 @@ export function ProfileView({ id }) {
     observer.observe(place.current);
     return () => observer.disconnect();
   }, [isVisible]);
-  return html`<div ref=${place} class="profile-place">${isVisible && html`<${FetchedProfile} id=${id} />`}</div>`;
+  return html`<div ref=${place} class="profile-place">${isVisible && html`<${FetchedProfile} id=${id} isRunning=${isRunning} />`}</div>`;
 }
 
-/** @param {{ id: string }} props */
-function FetchedProfile({ id }) {
+/** @param {{ id: string, isRunning: boolean }} props */
+function FetchedProfile({ id, isRunning }) {
   // A profile that has not come yet is awaited as one that grows.
   const [isGrowing, setGrowing] = useState(true);
   const interval_ms = isGrowing ? REFRESH_MS : undefined;
   /** @type {{ data: Profile | null, problem: string | null }} */
   const { data: profile, problem } = useFetch(`requests/${encodeURIComponent(id)}/profile`, { interval_ms });
   if (profile && profile.is_running !== isGrowing) setGrowing(profile.is_running);
+  useEffect(() => {
+    if (isRunning || profile) return undefined;
+    const timer = setTimeout(() => setGrowing(false), AWAITED_MS);
+    return () => clearTimeout(timer);
+  }, [isRunning, !profile]);
   if (problem) return html`<p class="dim">Cannot show the profile: ${visible(problem)}.</p>`;
+  if (!profile && !isGrowing) {
+    return html`<p class="dim" data-testid="profile-about">No profile is stored: the request had no thread for 50 ms, too many others ran, or newer profiles have replaced it. Replay it with <code>?profile</code> to get one.</p>`;
+  }
   if (!profile) return html`<p class="dim" data-testid="profile-about">No sample so far: a request is sampled while it has a thread or the event loop, from 50 ms on.</p>`;
   if (!profile.samples) {
     return html`<p data-testid="profile-about">The request ended before its first sample: it was too fast for a profile.</p>`;

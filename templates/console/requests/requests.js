@@ -39,7 +39,11 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
     setFrozen(null);
   }, [state.runId]);
   useEffect(() => {
-    const close = (event) => event.key === "Escape" && !document.querySelector("dialog[open]") && selected !== null && closeDetails();
+    function close(event) {
+      // In a text field, such as in Edit and replay, the key must not discard what was typed.
+      if (event.key !== "Escape" || selected === null || event.target.closest("input, textarea, select")) return;
+      if (!document.querySelector("dialog[open]")) closeDetails();
+    }
     addEventListener("keydown", close);
     return () => removeEventListener("keydown", close);
   });
@@ -57,7 +61,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
     const id = latest.current;
     hold(id);
     onOpen(null);
-    setTimeout(() => document.querySelector(`.request-rows [data-id="${CSS.escape(id)}"]`)?.focus({ preventScroll: true }));
+    setTimeout(() => document.querySelector(`.requests > .list [data-id="${CSS.escape(id)}"]`)?.focus({ preventScroll: true }));
   }
   const { matches, problems } = useMemo(() => parseFilter(filter), [filter]);
   const listed = frozen ?? state.requests;
@@ -92,7 +96,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
         </div>
         <${Pins} pins=${state.pins} select=${onOpen} />
         ${isWaterfall && html`<${Waterfall} requests=${requests} selected=${selected} select=${openRequest} />`}
-        <table class="rows request-rows" ref=${columns.ref} hidden=${isWaterfall}>
+        ${!isWaterfall && html`<table class="rows request-rows" ref=${columns.ref}>
           <caption class="visually-hidden">${columns.sort ? "Requests" : "Newest requests first"}</caption>
           <thead><tr><${ColumnHeads} columns=${columns} /></tr></thead>
           <tbody onKeyDown=${navigateRows}>
@@ -110,7 +114,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
               `,
             )}
           </tbody>
-        </table>
+        </table>`}
         ${!isWaterfall && requests.length > drawn && html`<${ListEnd} key=${drawn} reached=${() => setDrawn(drawn + PAGE_SIZE)} />`}
         ${!requests.length && html`<p class="no-results">No request matches <q>${filter}</q>.</p>`}
       </div>
@@ -134,7 +138,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
 
 /** @param {string} id */
 function showProfile(id) {
-  return html`<${ProfileView} id=${id} />`;
+  return html`<${ProfileView} id=${id} isRunning />`;
 }
 
 /** Where an open request is a page of its own: the way back to the list, and to the rows around it. */

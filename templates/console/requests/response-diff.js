@@ -14,13 +14,31 @@ export function ResponseDiff({ request, runId }) {
   if (problem) return html`<p class="dim">Cannot show the original request, #${visible(request.replay_of)}: ${visible(problem)}.</p>`;
   if (!original) return html`<p class="dim">Loading the original request…</p>`;
   const lines = diffLines(responseLines(original), responseLines(request));
+  const isSame = sameBody(original, request);
   return html`
     <h3>Compared with #${visible(original.id)}, ${version(original.generation)}</h3>
     <p class="dim">${milliseconds(original.total_ms)} then, ${milliseconds(request.total_ms)} now</p>
     ${lines.some(({ sign }) => sign !== " ")
       ? html`<pre class="body response-diff" tabindex="0" data-testid="response-diff">${lines.map(({ sign, text }) => html`<span class=${{ "+": "good", "-": "bad", " ": "dim" }[sign]}>${sign} ${visible(text)}${"\n"}</span>`)}</pre>`
-      : html`<p class="good" data-testid="response-diff">The response is the same.</p>`}
+      : isSame
+        ? html`<p class="good" data-testid="response-diff">The response is the same.</p>`
+        : html`<p class="warn" data-testid="response-diff">▲ ${isSame === false ? "The bodies differ, but not in these lines" : "Status and headers are the same; the bodies have no text here to compare"}.</p>`}
   `;
+}
+
+/**
+ * Returns whether two requests have the same response body, or null if that is unknown: it is not stored as text, or
+ * not whole. The lines of a response are only its first ones.
+ * @param {any} first a request with its details
+ * @param {any} second
+ * @returns {boolean | null}
+ */
+export function sameBody({ error, response_body: one }, { response_body: other }) {
+  // The error page of the server itself has no body here, but its exception.
+  if (!one || !other) return !one && !other && error ? true : null;
+  if (one.text !== other.text || one.kind !== other.kind) return false;
+  if (one.text !== null && !one.note && !other.note) return true;
+  return one.size === other.size ? (one.size === 0 ? true : null) : false;
 }
 
 /**

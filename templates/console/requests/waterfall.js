@@ -77,9 +77,9 @@ export function holders(request, byId) {
 /** @param {{ requests: ListedRequest[], selected: string | null, select: (id: string) => void }} props */
 export function Waterfall({ requests, selected, select }) {
   const all = useMemo(() => bursts(requests), [requests]);
-  // A burst is known by its first request: newer ones come before it.
+  // A burst is known by one of its requests: while new ones arrive, its bounds move.
   const [first, setFirst] = useState(/** @type {string | null} */ (null));
-  const index = Math.max(0, all.findIndex((burst) => burst[0]?.id === first));
+  const index = Math.max(0, all.findIndex((burst) => burst.some(({ id }) => id === first)));
   const burst = all[index] ?? [];
   const byId = useMemo(() => new Map(requests.map((request) => [request.id, request])), [requests]);
   const from = Math.min(...burst.map(({ time_ms }) => time_ms));
@@ -104,7 +104,7 @@ export function Waterfall({ requests, selected, select }) {
         </thead>
         <tbody onKeyDown=${navigateRows}>
           ${burst.map((request) => html`
-            <tr key=${request.id} data-row data-testid="waterfall-row" tabindex=${request.id === tabStop ? 0 : -1} aria-current=${request.id === selected ? "true" : null} onClick=${onRowClick(() => select(request.id))}>
+            <tr key=${request.id} data-row data-testid="waterfall-row" data-id=${request.id} tabindex=${request.id === tabStop ? 0 : -1} aria-current=${request.id === selected ? "true" : null} onClick=${onRowClick(() => select(request.id))}>
               <td class="c-request" title=${visible(request.path)}><span class="dim">#${visible(request.id)}</span> <code>${visible(request.method)} ${visible(request.path)}</code> <span class=${statusClass(request.status)}>${request.status}</span></td>
               <td>
                 <span class="lane" role="img" aria-label=${laneText(request, from, byId)} title=${laneText(request, from, byId)}>

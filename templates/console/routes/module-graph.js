@@ -31,7 +31,9 @@ export function ModuleGraph({ reload, generation }) {
       <figcaption>
         ${changed.length
           ? html`<b>● ${changed.map(({ name }) => visible(name)).join(", ")}</b> changed${ran.length > 0 && html`; <b>↻ ${pluralize(ran.length, "module")}</b> that import${ran.length === 1 ? "s" : ""} it ran again: ${ran.map(({ name }) => visible(name)).join(", ")}`}.`
-          : html`<span class="dim">No save has run a module yet. A module is to the right of those it imports.</span>`}
+          : ran.length
+            ? html`<b>↻ ${pluralize(ran.length, "module")}</b> ran with the last save, which changed no module: ${ran.map(({ name }) => visible(name)).join(", ")}.`
+            : html`<span class="dim">No save has run a module yet. A module is to the right of those it imports.</span>`}
         ${hidden > 0 && html` <span class="dim">${pluralize(hidden, "module")} farther away left out.</span>`}
       </figcaption>
       <div class="scroll" tabindex="0" role="group" aria-label="Modules and their imports">

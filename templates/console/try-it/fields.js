@@ -66,10 +66,26 @@ function isSingle(schema) {
   return choicesOf(schema) !== null || ["integer", "number", "string"].includes(typeOf(schema) ?? "");
 }
 
+/**
+ * For JSON.parse: a number that JavaScript would round or write in another way remains as it was typed.
+ * @param {string} _name
+ * @param {unknown} value
+ * @param {{ source?: string }} [text] missing in an older browser, as `rawJSON` is
+ */
+function withDigits(_name, value, text) {
+  const { rawJSON } = /** @type {{ rawJSON?: (text: string) => unknown }} */ (/** @type {unknown} */ (JSON));
+  return typeof value === "number" && rawJSON && text?.source !== undefined && String(value) !== text.source ? rawJSON(text.source) : value;
+}
+
+/** @param {string} typed */
+function numberOf(typed) {
+  return /^-?(?:0|[1-9]\d*)(?:\.\d+)?(?:[eE][+-]?\d+)?$/.test(typed) ? JSON.parse(typed, withDigits) : Number(typed);
+}
+
 /** @param {string} text @returns {Record<string, unknown> | null} */
 function parsedObject(text) {
   try {
-    const value = JSON.parse(text || "{}");
+    const value = JSON.parse(text || "{}", withDigits);
     return value && typeof value === "object" && !Array.isArray(value) ? value : null;
   } catch {
     return null;
@@ -88,7 +104,7 @@ function withMember(object, name, typed, schema, isRequired) {
   if (typed === "" && (!isRequired || typeOf(schema) !== "string")) return others;
   const choice = choicesOf(schema)?.find((each) => (typeof each === "string" ? each : JSON.stringify(each)) === typed);
   const isNumber = ["integer", "number"].includes(typeOf(schema) ?? "");
-  const value = choice !== undefined ? choice : isNumber && Number.isFinite(Number(typed)) ? Number(typed) : typed;
+  const value = choice !== undefined ? choice : isNumber && Number.isFinite(Number(typed)) ? numberOf(typed) : typed;
   // In its old place.
   return name in object ? { ...object, [name]: value } : { ...others, [name]: value };
 }

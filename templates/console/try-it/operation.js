@@ -137,7 +137,7 @@ export function valuesOf(request, target, operation) {
   const kind = [known, "text", bodies[0].kind].find((each) => bodies.some((body) => body.kind === each)) ?? bodies[0].kind;
   const values = noValues(kind);
   const isMasked = (/** @type {string} */ text) => text.includes(MASK);
-  values.path = pathValues(request.path, target);
+  values.path = Object.fromEntries(Object.entries(pathValues(request.path, target)).map(([name, text]) => [name, isMasked(text) ? "" : text]));
   const parameters = parametersOf(target, operation);
   const isNamed = (/** @type {string} */ place, /** @type {string} */ name) => parameters.some((each) => each.in === place && each.name.toLowerCase() === name.toLowerCase());
   const rest = new URLSearchParams();

@@ -1,16 +1,17 @@
 // Arrow and Parquet as tables, read in this page by the vendored libraries, which are loaded on demand.
 //
-// The server cannot mask what is in them, so columns with secret names are masked here, by its words.
+// The server cannot mask what is in them, so columns and fields with secret names are masked here, by its words.
 
 import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { visible } from "../components/format.js";
+import { MASK } from "../export/recorded-request.js";
 import { fetchJson } from "../server/api.js";
 import { DataTable } from "./data-table.js";
-import { inferType } from "./values.js";
+import { JsonObject } from "./json.js";
+import { inferType, plain } from "./values.js";
 
 /** @import { Table } from "./values.js" */
 
-const MASK = "••••";
 // More would take the page too much memory.
 const MAX_ROWS = 100_000;
 const MAX_COLUMNS = 5000;
@@ -53,10 +54,32 @@ async function load(bytes, kind) {
   const { names, types, values, length, problem } = await (kind === "arrow" ? readArrow(bytes) : readParquet(bytes));
   const columns = names.slice(0, MAX_COLUMNS).map((name, index) => {
     const isMasked = isSecret(name);
-    const at = isMasked ? (/** @type {number} */ row) => (values[index](row) == null ? null : MASK) : values[index];
+    const at = isMasked ? (/** @type {number} */ row) => (values[index](row) == null ? null : MASK) : (/** @type {number} */ row) => masked(values[index](row), isSecret);
     return { name, at, ...inferType(at, length), type: types[index] };
   });
   return { columns, length, problem: problem ?? (names.length > MAX_COLUMNS ? `has ${names.length} columns; the first ${MAX_COLUMNS} are shown` : null) };
+}
+
+/**
+ * Returns a value without the fields of it that have a secret name, at any depth.
+ * @param {unknown} value
+ * @param {(name: string) => boolean} isSecret
+ */
+function masked(value, isSecret) {
+  if (value === null || typeof value !== "object" || value instanceof Date || ArrayBuffer.isView(value)) return value;
+  const copy = plain(value);
+  /** @type {unknown[]} */
+  const rest = [copy];
+  for (let next = rest.pop(); next !== undefined; next = rest.pop()) {
+    if (Array.isArray(next)) for (const each of next) if (each !== null && typeof each === "object") rest.push(each);
+    if (!(next instanceof JsonObject)) continue;
+    const { keys, values } = next;
+    values.forEach((each, index) => {
+      if (isSecret(keys[index])) values[index] = each === null ? null : MASK;
+      else if (each !== null && typeof each === "object") rest.push(each);
+    });
+  }
+  return copy;
 }
 
 /**
@@ -70,7 +93,9 @@ async function readArrow(bytes) {
   const table = tableFromIPC(bytes, { useBigInt: true, useDate: true });
   const { fields } = table.schema;
   const columns = fields.map((_, index) => table.getChildAt(index));
-  return { names: fields.map(({ name }) => name), types: fields.map(({ type }) => arrowType(type)), values: columns.map((column) => (/** @type {number} */ row) => column.at(row)), length: table.numRows, problem: null };
+  // Nulls and repeated values take no bytes: a small file may have any number of rows.
+  const length = Math.min(table.numRows, MAX_ROWS);
+  return { names: fields.map(({ name }) => name), types: fields.map(({ type }) => arrowType(type)), values: columns.map((column) => (/** @type {number} */ row) => column.at(row)), length, problem: rowsProblem(table.numRows) };
 }
 
 const ZSTD_OF_ARROW = 1;
@@ -109,8 +134,13 @@ async function readParquet(bytes) {
     types: fields.map(parquetType),
     values: fields.map((_, index) => (/** @type {number} */ row) => data[row][index]),
     length,
-    problem: rows > length ? `has ${rows} rows; the first ${length} are shown` : null,
+    problem: rowsProblem(rows),
   };
+}
+
+/** @param {number} rows */
+function rowsProblem(rows) {
+  return rows > MAX_ROWS ? `has ${rows} rows; the first ${MAX_ROWS} are shown` : null;
 }
 
 /** @param {import("../vendor/parquet.js").ParquetElement} element */

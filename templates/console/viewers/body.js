@@ -25,7 +25,8 @@ export function Body({ id, part, body, headers }) {
   const [chosen, choose] = useState(/** @type {Viewer | null} */ (null));
   const viewer = chosen && viewers.includes(chosen) ? chosen : viewers[0];
   const { bytes, problem } = useBytes(viewer?.needsBytes ? `${id}/body/${part}` : null);
-  const isOther = NAMES.has(content.type) && body.kind === null && body.note !== "it is not stored";
+  // The first bytes of a body that is compressed, or not stored whole, are not checked.
+  const isOther = NAMES.has(content.type) && body.kind === null && (body.note === null || body.note === "it is not text");
   function save() {
     if (bytes) saveFile(`${content.fileName}.${FILE_ENDS[body.kind ?? ""] ?? "bin"}`, bytes, "application/octet-stream");
     else saveFile(`${content.fileName}.${TEXT_ENDS[content.type] ?? "txt"}`, content.text, "text/plain");
