@@ -59,7 +59,8 @@ impl HttpBody for ObservedStream {
                         self.first_byte = Some(self.began.elapsed());
                     }
                 }
-                if self.size.is_some_and(|size| self.bytes >= size) {
+                // The body may be dropped after its trailers, without another poll.
+                if frame.is_trailers() || self.size.is_some_and(|size| self.bytes >= size) {
                     self.end = StreamEnd::Complete;
                 }
             }

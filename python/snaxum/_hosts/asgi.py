@@ -93,6 +93,8 @@ class AsgiHost:
         """
         request_of_task.set(number)
         try:
+            if exchange.cancelled():
+                return  # before it began
             await self._app(cycle.scope(), cycle.receive, cycle.send)
         except BaseException as error:
             loop.flush_soon()

@@ -78,6 +78,8 @@ class WsgiHost:
 
         Outside dev mode; the caller's context is that of its thread.
         """
+        if respond.is_timed:
+            exchange.found(route.id)  # before it may exceed its time limit
         try:
             try:
                 status, headers, body = self._call(exchange)
@@ -144,6 +146,8 @@ class Call:
         self._noted: list[BaseException] = []
         # Begun by `write`.
         self._stream: BodyStream | None = None
+        # Whether a part of the body has come: from then on the head is fixed.
+        self._has_begun = False
 
     def run(self, app: Callable[..., Any]) -> WsgiReply:
         """Call it, and return the response; raises what it raises."""
@@ -172,6 +176,7 @@ class Call:
             if self._head is None:
                 raise RuntimeError("the application returned without calling `start_response`")
             status, headers = self._head
+            self._has_begun = first is not None
             if status >= 500 and self._noted:
                 failure = describe_failure(self._noted[-1], self._mount)
                 self._exchange.raised(to_json(failure))
@@ -194,7 +199,7 @@ class Call:
         error: BaseException | None = None
         if exc_info is not None:
             try:
-                if self._stream is not None:
+                if self._stream is not None or self._has_begun:
                     raise exc_info[1].with_traceback(exc_info[2])
                 error = exc_info[1]
             finally:
@@ -206,12 +211,16 @@ class Call:
         if not isinstance(status, str) or not _STATUS.match(status):
             raise ValueError(f"the status is {status!r}; write one such as '200 OK'")
         number = int(status[:3])
+        given = list(headers)
+        for name, value in given:
+            if not (isinstance(name, str) and isinstance(value, str)):
+                raise TypeError(f"the header ({name!r}, {value!r}) is not a pair of two strings")
         if respond.is_timed:
             # Flask removes it from the environ before it returns.
             record_route(self._exchange, self._mount, self._environ)
         if respond.is_observed and number >= 500:
             noted_exceptions.note_handled(self._noted, number, error)
-        self._head = number, list(headers)
+        self._head = number, given
         return self._write
 
     def _write(self, data: bytes) -> None:

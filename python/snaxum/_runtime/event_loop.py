@@ -341,7 +341,9 @@ class LoopThread:
         for request_id, exchange, cycle, run, route in hosted.take_calls(self, flush):
             self.exchanges[request_id] = exchange
             self._calls[request_id] = cycle
-            tasks[request_id] = create_task(run(self, exchange, cycle, request_id)), route
+            task = create_task(run(self, exchange, cycle, request_id))
+            if not task.done():  # one of an eager factory of the user's may be
+                tasks[request_id] = task, route
 
     def _start(
         self,
@@ -355,7 +357,8 @@ class LoopThread:
         # A task runs in a copy of the context that it is made in.
         create = self._loop.create_task
         task = create(coroutine) if context is None else context.run(create, coroutine)
-        self._tasks[request_id] = task, route
+        if not task.done():  # one of an eager factory of the user's may be
+            self._tasks[request_id] = task, route
 
     def _cancel(self, request_id: int) -> None:
         on_left = self._on_left.get(request_id)

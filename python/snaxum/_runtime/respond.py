@@ -231,6 +231,17 @@ def _send_stream(
         if is_observed:
             detail += "; an `async def` handler has no such limit"
         send_busy(exchange, generation, route.id, detail)
+        _close_unsent(chunks, route)
+
+
+def _close_unsent(chunks: Iterator[bytes], route: Route) -> None:
+    """Close a body that no client gets: its `finally` blocks run, and the `close` of WSGI."""
+    close = getattr(chunks, "close", None)
+    try:
+        if close is not None:
+            close()
+    except Exception:
+        _log.exception("the stream of %s, which was refused, did not close", route.handler_name)
 
 
 def become_events(stream: BodyStream, head: EventHead) -> None:

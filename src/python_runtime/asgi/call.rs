@@ -55,7 +55,8 @@ impl AsgiCall {
     #[pyo3(signature = (*error))]
     fn throw<'py>(&self, error: &Bound<'py, PyTuple>) -> PyResult<Bound<'py, PyAny>> {
         let py = error.py();
-        match std::mem::replace(&mut *self.step.lock(), Step::Over) {
+        let step = self.take_step();
+        match step {
             Step::Waits(inner, awaited) => {
                 let turn = match inner.bind(py).call_method1(intern!(py, "throw"), error) {
                     Ok(waits_for) => {
@@ -75,7 +76,8 @@ impl AsgiCall {
     }
 
     fn close(&self, py: Python<'_>) -> PyResult<()> {
-        match std::mem::replace(&mut *self.step.lock(), Step::Over) {
+        let step = self.take_step();
+        match step {
             Step::Waits(inner, _) => inner.call_method0(py, intern!(py, "close")).map(drop),
             _ => Ok(()),
         }
@@ -91,12 +93,17 @@ impl AsgiCall {
         Self { messages: Arc::clone(messages), step: Mutex::new(Step::Send(message)) }
     }
 
+    /// Takes the step, without the lock: what follows may run Python, and set the next one.
+    fn take_step(&self) -> Step {
+        std::mem::replace(&mut *self.step.lock(), Step::Over)
+    }
+
     fn resume<'py>(
         &self,
         py: Python<'py>,
         value: Option<Bound<'py, PyAny>>,
     ) -> PyResult<PySendResult<'py>> {
-        let step = std::mem::replace(&mut *self.step.lock(), Step::Over);
+        let step = self.take_step();
         let messages = &self.messages;
         let turn = match step {
             Step::Receive => messages.receive_next(py)?,

@@ -126,8 +126,23 @@ impl HttpMessages {
         }
         drop(state);
         let future = self.response.call_loop(py, intern!(py, "create_future"), ())?;
-        self.state.lock().waiting.push(future.clone().unbind());
+        self.add_waiting(py, &future)?;
         Ok(CallTurn::Wait(future, Awaited::End))
+    }
+
+    /// Remembers a future of `receive`, and forgets futures of cancelled calls: an application
+    /// may ask again and again whether its client has left.
+    fn add_waiting(&self, py: Python<'_>, future: &Bound<'_, PyAny>) -> PyResult<()> {
+        let before = std::mem::take(&mut self.state.lock().waiting);
+        let mut waiting = Vec::with_capacity(before.len() + 1);
+        for future in before {
+            if !future.call_method0(py, intern!(py, "done"))?.is_truthy(py)? {
+                waiting.push(future);
+            }
+        }
+        waiting.push(future.clone().unbind());
+        self.state.lock().waiting.append(&mut waiting);
+        Ok(())
     }
 
     /// Returns a chunk of the body, or ends the request if that cannot be read.

@@ -9,6 +9,7 @@ use axum::http::header::HOST;
 use pyo3::intern;
 use pyo3::prelude::*;
 use pyo3::types::{PyBytes, PyDict, PyList, PyString, PyTuple};
+use pyo3::{PyTraverseError, PyVisit};
 
 use crate::message::Head;
 use crate::python_runtime::exchange::Exchange;
@@ -36,6 +37,15 @@ impl AsgiApplication {
     /// Makes the scope of a request.
     fn scope<'py>(&self, py: Python<'py>, exchange: &Exchange) -> PyResult<Bound<'py, PyDict>> {
         self.scope_of(py, exchange.request_head())
+    }
+
+    /// Shows the collector the state: it may refer to the code of the application, which a reload
+    /// replaces.
+    fn __traverse__(&self, visit: PyVisit<'_>) -> Result<(), PyTraverseError> {
+        visit.call(&self.usual)?;
+        visit.call(&self.versions)?;
+        visit.call(&self.state)?;
+        visit.call(&self.client_disconnected)
     }
 }
 

@@ -127,3 +127,33 @@ mount("/reads", reads)
     let is_quiet = output.lines().all(|line| line.contains(" INFO "));
     assert!(is_quiet, "{output}");
 }
+
+const STATE: &str = r#"
+import gc
+from snaxum import mount
+
+class Database: ...
+
+async def app(scope, receive, send):
+    if scope["type"] == "lifespan":
+        await receive()
+        scope["state"]["database"] = Database()
+        await send({"type": "lifespan.startup.complete"})
+        await receive()
+        await send({"type": "lifespan.shutdown.complete"})
+        return
+    gc.collect()
+    count = sum(type(each).__name__ == "Database" for each in gc.get_objects())
+    await send({"type": "http.response.start", "status": 200})
+    await send({"type": "http.response.body", "body": b"%d" % count})
+
+mount("/app", app)
+"#;
+
+#[tokio::test]
+async fn the_state_of_a_lifespan_retains_no_replaced_code() {
+    let mut world = World::of(Project::new().file("app.py", STATE)).await;
+    assert_eq!(world.text("/app/").await, "1");
+    world.save("app.py", &format!("{STATE}\nX = 1\n")).await.ran();
+    in_time("one state", async { while world.text("/app/").await != "1" {} }).await;
+}
