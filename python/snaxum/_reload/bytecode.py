@@ -14,6 +14,9 @@ from typing import Any
 
 from .user_paths import is_user_file
 
+# The name that `py_compile` gives a loader: it writes a `.pyc`, and reads none.
+_COMPILER = "<py_compile>"
+
 _path_stats = SourceFileLoader.path_stats
 
 
@@ -24,6 +27,6 @@ def install() -> None:
 
 def _stats_of_libraries(self: SourceFileLoader, path: str) -> Mapping[str, Any]:
     """Return what a `.pyc` must fit. Raises OSError for a file of the user: no `.pyc` does."""
-    if is_user_file(os.path.abspath(path)):
+    if self.name != _COMPILER and is_user_file(os.path.abspath(path)):
         raise OSError("the file may have changed within a second")
     return _path_stats(self, path)
