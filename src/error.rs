@@ -117,7 +117,8 @@ pub enum Error {
     },
     /// A process of a production server whose program was replaced while it ran.
     #[error(
-        "snaxum {} cannot join the processes of another version; restart the server",
+        "snaxum {} cannot join the processes of another version; run `snaxum reload`, or restart \
+         the server",
         env!("CARGO_PKG_VERSION")
     )]
     OtherVersion,

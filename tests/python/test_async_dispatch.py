@@ -33,6 +33,7 @@ class Marks:
 def marks_of(handler: Callable[[object], Any], monkeypatch: pytest.MonkeyPatch) -> list[str]:
     monkeypatch.setattr(respond, "is_timed", True)
     monkeypatch.setattr(respond, "is_observed", True)
+    monkeypatch.setattr(async_dispatch, "running", lambda: SimpleNamespace(pools={}))
     exchange = Marks()
     lease = SimpleNamespace(generation=Generation(1, cast(Any, None)), end=lambda: None)
     loop = SimpleNamespace(exchanges={}, end=lambda number: None)

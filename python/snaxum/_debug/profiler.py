@@ -206,8 +206,8 @@ class _Stacks:
     def _of_thread(self, thread: int) -> CallStack:
         if self._frames is None:
             self._frames = sys._current_frames()
-            # The frame of this call would be in a cycle with `self`, which stores all frames until the
-            # next garbage collection, with the objects of requests that have ended.
+            # The frame of this call would be in a cycle with `self`: all frames would stay until
+            # the next garbage collection, with the objects of requests that have ended.
             del self._frames[threading.get_ident()]
         frame = self._frames.get(thread)
         return [] if frame is None else stack_samples.of_thread(frame)

@@ -51,6 +51,7 @@ async def run(
             loop.flush_soon()
             await _send_chunks(loop, *stream, lease, route)
     finally:
+        running().pools.pop(number, None)
         loop.end(number)
         lease.end()
 

@@ -36,13 +36,15 @@ class Resources(Protocol):
 
 @contextlib.contextmanager
 def _pool_of(resources: Resources, exchange: Exchange) -> Iterator[RequestPool]:
-    """Make the pool of a request, which is cancelled with it; report its times at the end."""
+    """Make the pool of a request, which ends with it, and report its times after the handler.
+
+    `async_dispatch.run` forgets it: a stream still uses it.
+    """
     number = exchange.id
     pool = resources.pools[number] = resources.pool_for_request(number)
     try:
         yield pool
     finally:
-        resources.pools.pop(number, None)
         pool.report_to(exchange)
 
 

@@ -223,9 +223,10 @@ impl Parent {
         let restart = self.seats.iter().filter_map(|seat| seat.restart).min();
         let end = within.map(|time| Instant::now() + time);
         tokio::select! {
+            biased; // the time is over only if nothing has happened
             _ = signals.child.recv() => process::reap(&mut self.processes),
-            Some((id, message)) = messages.recv() => self.on_message(id, message),
             signal = signals.stop.next() => self.stop(signal),
+            Some((id, message)) = messages.recv() => self.on_message(id, message),
             _ = signals.reload.recv() => self.on_hangup(),
             _ = signals.reopen.recv() => self.reopen_logs(),
             Some(client) = commands.recv() => self.request_deploy(Some(client)),

@@ -85,12 +85,16 @@ impl Parent {
             server.pause().await;
         }
         signal_mask::block(); // from here on signals wait for the next program
+        tokio::task::yield_now().await; // the async runtime reads signals that arrived before
+        let mut has_rested = false;
         for _ in 0..MAX_EVENTS {
-            if !self.act_on_event(inputs, Some(REST)).await {
+            has_rested = !self.act_on_event(inputs, Some(REST)).await;
+            if has_rested {
                 break;
             }
         }
-        let failed = self.is_at_rest(inputs).then(|| self.leave()).flatten().map(|state| {
+        let is_ready = has_rested && self.is_at_rest(inputs);
+        let failed = is_ready.then(|| self.leave()).flatten().map(|state| {
             log::finish();
             succession::exec(&state)
         });

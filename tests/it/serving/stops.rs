@@ -125,7 +125,7 @@ async fn a_program_of_another_version_does_not_join_the_server() {
     let output = in_time("the end", command.output()).await.expect("it starts");
     let text = String::from_utf8(output.stderr).expect("UTF-8");
     assert_eq!((output.status.code(), text.lines().count()), (Some(1), 1), "{text}");
-    assert!(text.contains("another version; restart the server"), "{text}");
+    assert!(text.contains("another version; run `snaxum reload`, or restart the server"), "{text}");
 }
 
 #[tokio::test]
