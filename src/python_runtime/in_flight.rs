@@ -3,7 +3,7 @@
 //! Filled in dev mode only. A request's [`InFlightGuard`] removes it from the list, and records
 //! which threads it used meanwhile ([`ThreadUsage`]).
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -84,12 +84,14 @@ impl InFlight {
 
     /// Waits, at most for `limit`, until there is a request to profile, or a `known` one has ended.
     pub(super) fn wait_for_profiled(&self, limit: Option<Duration>, known: &[u64]) -> ProfileRound {
-        let check = |now, asked: &[u64]| self.profile_round(now, asked, known);
+        // Thousands of open streams may be known, and each check has the lock of all requests.
+        let known: HashSet<u64> = known.iter().copied().collect();
+        let check = |now, asked: &[u64]| self.profile_round(now, asked, &known);
         let is_idle = || self.requests.lock().is_empty();
         self.profile.wait(limit, !known.is_empty(), is_idle, check)
     }
 
-    fn profile_round(&self, now: Instant, asked: &[u64], known: &[u64]) -> ProfileRound {
+    fn profile_round(&self, now: Instant, asked: &[u64], known: &HashSet<u64>) -> ProfileRound {
         let requests = self.requests.lock();
         let age = |since: Instant| now.saturating_duration_since(since);
         let find = |id: &u64| requests.get(id).map(|(_, since)| (*id, age(*since)));

@@ -130,6 +130,18 @@ def test_drivers_report_statements_and_values(rows: list[tuple[int, Row]]) -> No
     assert rows[-1][1]["values"] == "1, 'a'"
 
 
+def test_duckdb_finds_the_variables_of_the_caller(rows: list[tuple[int, Row]]) -> None:
+    class Connection: ...
+
+    # A function of C that returns the innermost frame of Python.
+    module = types.SimpleNamespace(sql=sys._getframe, DuckDBPyConnection=Connection)
+    database_hooks.hook_duckdb(module)
+    df = "a table"
+    frame = module.sql(0)
+    assert frame.f_locals["df"] is df
+    assert frame.f_globals is globals()
+
+
 def test_calls_from_a_library_that_reports_its_own_are_not_reported_twice(
     rows: list[tuple[int, Row]],
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import dataclass
 
 import pytest
@@ -174,5 +175,22 @@ def test_a_repr_loses_secrets_however_deep(value: object) -> None:
     assert ("ada" in masked) == ("ada" in repr(value))
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {"headers": [(b"host", b"localhost"), (b"authorization", b"Bearer hunter2 x")]},
+        [(b"Authorization", b"authorization", b"Bearer hunter2")],
+        OrderedDict(authorization=("Authorization", "Bearer hunter2")),
+        {"cookie": ["a=1; b=hunter2", "c=hunter2"]},
+        {"headers": {"cookie": "hunter2"}},
+    ],
+)
+def test_a_repr_loses_the_values_of_headers(value: object) -> None:
+    masked = mask_repr(repr(value))
+    assert "hunter2" not in masked
+    assert MASK in masked
+
+
 def test_a_repr_cut_within_a_secret_loses_it() -> None:
+    assert mask_repr("{'cookie': 'a=1; b=hunt") == "{'cookie': " + MASK
     assert mask_repr("{'password': 'hunt") == "{'password': " + MASK

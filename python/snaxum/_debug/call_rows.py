@@ -27,6 +27,8 @@ from .redact import MASK, is_secret, mask_beginning, mask_repr, mask_text
 _log = logging.getLogger("snaxum")
 
 MAX_TEXT = 2000
+# The part of a statement that is read; the values of a longer one are hidden, as names may be.
+MAX_READ = 16_000
 MAX_VALUES = 400
 # The most values that are shown of one call, and the most characters of one.
 MAX_ITEMS = 12
@@ -40,7 +42,10 @@ MAX_GROUPS = 500
 # The most frames between a call and the user's code.
 MAX_DEPTH = 400
 
-_LITERAL = late(r"'(?:[^']|'')*'")
+# Strings, whose end may be cut, and numbers.
+_LITERAL = late(r"'(?:[^']|'')*(?:'|\Z)|(?<![\w$:@?.])\d[\d.]*\b")
+# From the first quote on, where a backslash may be before a quote within a string.
+_QUOTED = late(r"(?s)'.*'?|(?<![\w$:@?.])\d[\d.]*\b")
 _VALUE = late(r"'(?:[^']|'')*'|\$\d+|\b\d[\d.]*\b|%\(\w+\)s|%s|[:@]\w+|\?")
 _LIST = late(r"\?(?:\s*,\s*\?)+")
 _WORD = late(r"[A-Za-z_]\w*")
@@ -48,7 +53,8 @@ _WORD = late(r"[A-Za-z_]\w*")
 _STANDARD = ("datetime", "decimal", "uuid")
 
 _host: HostApi | None = None
-_lock = threading.Lock()
+# Reentrant: a garbage collection within it may call a `__del__` that makes a call.
+_lock = threading.RLock()
 # By request, the newest last.
 _requests: OrderedDict[int, _RequestCalls] = OrderedDict()
 # Libraries whose calls use other ones: those are not reported a second time.
@@ -62,8 +68,8 @@ class _RequestCalls:
 
     def __init__(self) -> None:
         self.count = 0
-        # By library, text and place: an index, the number of calls, and their time.
-        self.groups: dict[tuple[str, str, str, int], list[Any]] = {}
+        # By the hash of library, text and place: an index, the number of calls, and their time.
+        self.groups: dict[int, list[Any]] = {}
 
 
 class Called:
@@ -138,7 +144,7 @@ def begin(kind: str, library: str, text: object, values: object = None) -> Calle
         place, through = _find_place(sys._getframe(2))
         if through is not None and through != library:
             return None
-        statement = text if type(text) is str else str(text)
+        statement = (text if type(text) is str else str(text))[: MAX_READ + 1]
         return Called(request, kind, library, statement, _shown(values, statement), place)
     except Exception:
         _log.debug("a call of %s is not shown", library, exc_info=True)
@@ -180,7 +186,7 @@ def _report(call: Called, seconds: float, status: int | None, error: BaseExcepti
         return
     request, text, row = call.row()
     is_sql = row["kind"] == "sql"
-    key = (row["library"], _similar(text, is_sql), row["file"], row["line"])
+    key = hash((row["library"], _similar(text, is_sql), row["file"], row["line"]))
     with _lock:
         calls = _requests.get(request)
         if calls is None:
@@ -191,7 +197,7 @@ def _report(call: Called, seconds: float, status: int | None, error: BaseExcepti
         group = calls.groups.get(key)
         if group is None:
             if len(calls.groups) >= MAX_GROUPS:
-                key = ("", "", "", 0)
+                key = 0
             group = calls.groups.setdefault(key, [len(calls.groups), 0, 0.0])
         group[1] += 1
         group[2] += seconds
@@ -212,26 +218,29 @@ def _described(error: BaseException | None) -> str | None:
     return mask_beginning(f"{name}: {message}" if message else name, MAX_VALUES, mask_text)[0]
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def _similar(text: str, is_sql: bool) -> str:
     """Return a text without its values: calls that differ in these only are repeated ones."""
     text = text[:MAX_TEXT] if is_sql else text[:MAX_TEXT].partition("?")[0]
     return _LIST.sub("?", _VALUE.sub("?", text))
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def _masked_statement(text: str) -> str:
-    """Mask a statement; if it names a secret, all its texts."""
+    """Mask a statement; if it names a secret, all its strings and numbers."""
     text = text.strip()
     if _names_secret(text):
-        text = _LITERAL.sub(f"'{MASK}'", text[: 4 * MAX_TEXT])
+        literal = _QUOTED if "\\" in text else _LITERAL
+        text = literal.sub(lambda found: f"'{MASK}'" if found[0][0] == "'" else MASK, text)
     shown, left = mask_beginning(text, MAX_TEXT, mask_text)
     return f"{shown}…" if left else shown
 
 
-@functools.lru_cache(maxsize=512)
+@functools.lru_cache(maxsize=128)
 def _names_secret(statement: str) -> bool:
-    return any(is_secret(word[0]) for word in _WORD.finditer(statement[:MAX_TEXT]))
+    if len(statement) > MAX_READ:
+        return True
+    return any(map(is_secret, set(_WORD.findall(statement))))
 
 
 def _shown(values: object, statement: str) -> str | None:

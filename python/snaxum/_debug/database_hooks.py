@@ -6,7 +6,9 @@ Owns the hook of each. A hooked call has the arguments, result and exceptions of
 from __future__ import annotations
 
 import functools
+import sys
 from collections.abc import Callable
+from types import FrameType
 from typing import Any
 
 from . import call_rows
@@ -82,8 +84,10 @@ def hook_sqlalchemy(module: Any) -> None:
         _end(connection, None)
 
     def failed(context: Any) -> None:
-        if context.connection is not None:
-            _end(context.connection, context.original_exception)
+        connection = context.connection
+        # `info` of a connection that is lost would connect again.
+        if connection is not None and not (connection.closed or connection.invalidated):
+            _end(connection, context.original_exception)
 
     def _end(connection: Any, error: BaseException | None) -> None:
         calls = connection.info.get(_WRAPPED)
@@ -102,10 +106,10 @@ def hook_duckdb(module: Any) -> None:
     for owner in (module, module.DuckDBPyConnection):
         has_self = owner is not module
         for name in ("execute", "executemany"):
-            _wrap(owner, name, functools.partial(_recorded, "duckdb", has_self=has_self))
-        for name in ("query", "sql"):  # without a result, it has run
-            wrapper = functools.partial(_recorded, "duckdb", has_self=has_self, is_lazy=True)
+            wrapper = functools.partial(_recorded, "duckdb", has_self=has_self, sees_names=True)
             _wrap(owner, name, wrapper)
+        for name in ("query", "sql"):  # without a result, it has run
+            _wrap(owner, name, functools.partial(wrapper, is_lazy=True))
     relation = getattr(module, "DuckDBPyRelation", None)
     for name in DUCKDB_RUNS if relation is not None else ():
         _wrap(relation, name, _recorded_relation)
@@ -138,16 +142,27 @@ def _wrap(owner: Any, name: str, wrapper: Callable[[Any], Any]) -> None:
 
 
 def _recorded(
-    library: str, original: Callable[..., Any], *, has_self: bool = True, is_lazy: bool = False
+    library: str,
+    original: Callable[..., Any],
+    *,
+    has_self: bool = True,
+    is_lazy: bool = False,
+    sees_names: bool = False,
 ) -> Any:
-    """Record a method, or a function; if it `is_lazy`, a call with a result has not run yet."""
+    """Record a method, or a function; if it `is_lazy`, a call with a result has not run yet.
+
+    If it `sees_names`, it looks for the variables of its caller.
+    """
     first = 1 if has_self else 0
 
     @functools.wraps(original)
     def call_and_record(*args: Any, **kwargs: Any) -> Any:
         call = call_rows.begin("sql", library, *_statement(args[first:], kwargs, args[:first]))
         try:
-            result = original(*args, **kwargs)
+            if sees_names:
+                result = _call_from(sys._getframe(1), original, args, kwargs)
+            else:
+                result = original(*args, **kwargs)
         except BaseException as error:
             _finish(call, error)
             raise
@@ -156,6 +171,20 @@ def _recorded(
         return result
 
     return call_and_record
+
+
+def _call_from(
+    caller: FrameType, function: Callable[..., Any], args: Any, kwargs: dict[str, Any]
+) -> Any:
+    """Call a function in a frame with the names of `caller`.
+
+    In `select * from df`, duckdb finds a variable `df` of the innermost frame of Python only.
+    """
+    names = {**caller.f_locals, _WRAPPED: functools.partial(function, *args, **kwargs)}
+    return eval(_CALL, caller.f_globals, names)
+
+
+_CALL = compile(f"{_WRAPPED}()", _call_from.__code__.co_filename, "eval")
 
 
 def _recorded_async(library: str, original: Callable[..., Any], *, has_spread: bool = False) -> Any:
@@ -203,10 +232,13 @@ def _statement(args: Any, kwargs: Any, owner: Any) -> tuple[object, object]:
     text = args[0] if args else kwargs.get("query", kwargs.get("sql", ""))
     names = ("params", "parameters", "params_seq")
     values = args[1] if len(args) > 1 else next((kwargs[n] for n in names if n in kwargs), None)
-    if isinstance(text, bytes):
-        text = text.decode("utf-8", "replace")
-    elif hasattr(text, "as_string"):
-        text = text.as_string(owner[0] if owner else None)
+    try:
+        if isinstance(text, bytes):
+            text = text.decode("utf-8", "replace")
+        elif hasattr(text, "as_string"):
+            text = text.as_string(owner[0] if owner else None)
+    except Exception:  # the library raises its own
+        text = "a statement"
     return text, values
 
 

@@ -10,6 +10,7 @@ import functools
 import os
 import sys
 from collections.abc import Iterable
+from itertools import islice
 from types import FrameType, ModuleType, TracebackType
 
 from .._core import near_names
@@ -135,8 +136,9 @@ def _meant(error: BaseException, trace: TracebackType | None, message: str) -> s
     if is_a(error, ImportError) and (found := _CANNOT_IMPORT.match(message)):
         module = sys.modules.get(found[2])
         return _nearest(found[1], namespace(module) if module is not None else ())
-    if is_a(error, KeyError) and frame is not None and len(error.args) == 1:
-        return _nearest_key(error.args[0], frame, line)
+    args = attribute(error, "args")
+    if is_a(error, KeyError) and frame is not None and type(args) is tuple and len(args) == 1:
+        return _nearest_key(args[0], frame, line)
     return None
 
 
@@ -175,7 +177,8 @@ def _nearest_key(key: object, frame: FrameType, line: int) -> str | None:
         else:
             continue
         try:
-            texts = [each for each in keys if type(each) is str][:MAX_NAMES]  # type: ignore[attr-defined]
+            first = islice(keys, MAX_NAMES)  # type: ignore[call-overload]
+            texts = [each for each in first if type(each) is str]
         except Exception:
             continue
         if meant := _nearest(key, texts):

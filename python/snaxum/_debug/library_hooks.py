@@ -83,14 +83,15 @@ def _find(
 
 
 def _run_after(loader: Any, name: str) -> None:
-    """Hook a module once its loader has run it. The loader belongs to this import."""
+    """Hook a module once its loader has run it. All modules of a zip file have one loader."""
     execute = getattr(loader, "exec_module", None)
     if execute is None or isinstance(loader, type):
         return
 
     def exec_module(module: ModuleType) -> None:
         execute(module)
-        _hook(name, module)
+        if module.__name__ == name:
+            _hook(name, module)
 
     try:
         loader.exec_module = exec_module

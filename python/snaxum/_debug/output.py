@@ -7,6 +7,7 @@ unless raw output is set, and sends each line to Rust, masked and truncated. Nev
 from __future__ import annotations
 
 import io
+import logging
 import re
 import sys
 import threading
@@ -160,9 +161,14 @@ def _origin() -> Origin:
     """Find what writes a line: a record of `logging`, or code of the user."""
     record = current.record
     if record is not None:
-        is_own = is_user_file(record.pathname)
-        place = (display_path(record.pathname), record.lineno) if is_own else (None, None)
-        return (record.levelname.lower(), record.name, *place)
+        # A formatter may have colored `levelname`; a record of the user's own has any values.
+        level, name = logging.getLevelName(record.levelno), record.name
+        level = level.lower() if type(level) is str else None
+        name = name if type(name) is str else None
+        file, line = record.pathname, record.lineno
+        if type(file) is str and type(line) is int and line >= 0 and is_user_file(file):
+            return (level, name, display_path(file), line)
+        return (level, name, None, None)
     frame = sys._getframe(2)
     for _ in range(MAX_FRAMES):
         if frame.f_back is None:

@@ -175,8 +175,19 @@ def _arrow_table(value: Any) -> ValueParts:
 
 def _array(value: Any) -> ValueParts:
     shape = str(tuple(value.shape)) if value.shape else "scalar"
-    first = value.reshape(-1)[:HEAD].tolist() if value.shape else value.tolist()
-    return ValueParts(f"{shape} of {value.dtype}", [ValuePart("first", first)])
+    return ValueParts(f"{shape} of {value.dtype}", [ValuePart("first", _first(value))])
+
+
+def _first(array: Any) -> object:
+    """Return the first items; `reshape` would copy all of an array that is transposed."""
+    if not array.shape:
+        return array.tolist()
+    flat = getattr(array, "flat", None)
+    if flat is not None:
+        return flat[:HEAD].tolist()
+    if 0 in array.shape:
+        return []
+    return array[(0,) * (len(array.shape) - 1)][:HEAD].tolist()
 
 
 TABLES: ByClass[Callable[[Any], ValueParts]] = ByClass(

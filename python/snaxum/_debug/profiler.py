@@ -133,7 +133,8 @@ class Profiler:
             if not sampled.is_demanded or not others:
                 self._skipped.add(request)
                 return
-            self._report(others[0], self._sampled.pop(others[0]), is_running=True)
+            # No later report follows.
+            self._report(others[0], self._sampled.pop(others[0]), is_running=False)
             self._skipped.add(others[0])
         self._sampled[request] = sampled
 

@@ -26,11 +26,14 @@ _WORD_EDGE = late(r"(?<=[a-z0-9])(?=[A-Z])|[^A-Za-z0-9]+")
 # The same for words of any language, as a project may name them.
 _ANY_WORD_EDGE = late(r"(?<=[a-z0-9])(?=[A-Z])|[\W_]+")
 _QUERY_PAIR = late(r"""([?&]([^\s=&'"]+)=)([^\s&'"]*)""")
-# `name: value` and `name=value` as a repr writes them, at any depth.
-_PAIR = late(
-    r"""((['"]?)\b([^\W\d][\w-]*)\2\s*[:=]\s*)"""
-    r"""(b?'(?:[^'\\]|\\.)*'|b?"(?:[^"\\]|\\.)*"|[^\s,)}\]]+)"""
-)
+# The beginnings of `name: value`, `name=value` and `(name, value)` in a repr, at any depth.
+_NAMED = late(r"""(['"]?)\b([^\W\d][\w-]*)\1\s*[:=]\s*""")
+_FIRST = late(r"""\(\s*b?(['"])([^\W\d][\w-]*)\1\s*,\s*""")
+# A value is a literal, whose end may be cut, a sequence of them, or ends before the next space.
+_LITERAL = r"""(?:b?'(?:[^'\\]|\\.)*(?:'|\\?\Z)|b?"(?:[^"\\]|\\.)*(?:"|\\?\Z))"""
+_VALUE = rf"(?:[(\[{{]+(?:{_LITERAL}[\s,]*)+|{_LITERAL}|[^\s,)}}\]]+)"
+_ONE = late(_VALUE)
+_REST = late(rf"{_VALUE}(?:\s*,\s*{_VALUE})*")
 # A private key without its end.
 _BEGUN_KEY = late(r"-----BEGIN [A-Z0-9 ]*PRIVATE KEY-----(?!.*-----END )", re.DOTALL)
 _END_OF_KEY = late(r"-----END [A-Z0-9 ]*-----")
@@ -110,8 +113,12 @@ def mask_text(text: str) -> str:
 
 def mask_repr(text: str) -> str:
     """Mask the same, and the value after the name of a secret in a `repr`."""
-    pairs = [pair.span(4) for pair in _PAIR.finditer(text) if is_secret(pair[3])]
-    return _masked(text, pairs + secret_spans(text))
+    spans = secret_spans(text)
+    for beginning, value in ((_NAMED, _ONE), (_FIRST, _REST)):
+        for name in beginning.finditer(text):
+            if is_secret(name[2]) and (found := value.match(text, name.end())):
+                spans.append(found.span())
+    return _masked(text, spans)
 
 
 def mask_beginning(

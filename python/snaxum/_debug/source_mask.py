@@ -28,11 +28,14 @@ _WRAPPERS = frozenset(
 )
 # Calls whose first argument is a name and whose second is a default.
 _LOOKUPS = frozenset(["get", "getenv", "pop", "setdefault"])
-_STRING = r"""[bBrRuUfF]{0,2}(?:'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+_STRING = (
+    r"""[bBrRuUfF]{0,2}(?:'''(?:[^\\]|\\[\s\S])*?(?:'''|\Z)|"{3}(?:[^\\]|\\[\s\S])*?(?:"{3}|\Z)|"""
+    r"""'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")"""
+)
 _LITERAL = late(r"""[bBrRuUfF]{0,2}('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")""")
 # `name = literal`, `name: type = literal`, `name := literal` and `"name": literal`.
 _ASSIGNED = late(
-    rf"""(?:\b|['"])([^\W\d][\w-]*)['"]?\]?\s*(?::\s*[\w.\[\], |]+?\s*)?(?::=|[:=])\s*"""
+    rf"""(?:\b|['"])([^\W\d][\w-]*)['"]?\]?\s*(?::\s*[\w.\[\], |]+?\s*)?(?::=|[:=])[\s(]*"""
     rf"""({_STRING}|\d[\w.]+)"""
 )
 _FIRST_LINES = late(r"\r\n|\r|\n")

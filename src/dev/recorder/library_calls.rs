@@ -1,6 +1,6 @@
 //! Records the calls of requests to databases and HTTP servers, bounded by their number and bytes.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use crate::message::{CallSummary, LibraryCall, RepeatedCall};
@@ -10,7 +10,8 @@ const MAX_CALLS: usize = 5000;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The number of calls from one line that are named.
 const REPEATED: u64 = 5;
-/// The most requests that have made calls and have not ended.
+/// The most requests that have made calls and have not ended. A request that ended long ago may
+/// still make calls, so the oldest is dropped.
 const MAX_RUNNING: usize = 1000;
 
 /// The stored calls, and the sums of requests that have not ended.
@@ -18,7 +19,7 @@ const MAX_RUNNING: usize = 1000;
 pub(super) struct LibraryCalls {
     stored: VecDeque<(u64, Arc<LibraryCall>)>,
     bytes: usize,
-    running: HashMap<u64, Box<CallSummary>>,
+    running: BTreeMap<u64, Box<CallSummary>>,
 }
 
 impl LibraryCalls {
@@ -35,8 +36,9 @@ impl LibraryCalls {
 
     /// Adds a call to the sum of a request that has not ended.
     pub(super) fn add_running(&mut self, request: u64, call: &LibraryCall) {
-        if self.running.len() < MAX_RUNNING || self.running.contains_key(&request) {
-            add(self.running.entry(request).or_default(), call);
+        add(self.running.entry(request).or_default(), call);
+        if self.running.len() > MAX_RUNNING {
+            self.running.pop_first();
         }
     }
 
