@@ -151,7 +151,7 @@ def _recorded(
 ) -> Any:
     """Record a method, or a function; if it `is_lazy`, a call with a result has not run yet.
 
-    If it `sees_names`, it looks for the variables of its caller.
+    If it `sees_names`, it reads the variables of its caller.
     """
     first = 1 if has_self else 0
 

@@ -162,9 +162,9 @@ def _origin() -> Origin:
     record = current.record
     if record is not None:
         # A formatter may have colored `levelname`; a record of the user's own has any values.
-        level, name = logging.getLevelName(record.levelno), record.name
-        level = level.lower() if type(level) is str else None
-        name = name if type(name) is str else None
+        own_level, own_name = logging.getLevelName(record.levelno), record.name
+        level = own_level.lower() if type(own_level) is str else None
+        name = own_name if type(own_name) is str else None
         file, line = record.pathname, record.lineno
         if type(file) is str and type(line) is int and line >= 0 and is_user_file(file):
             return (level, name, display_path(file), line)
