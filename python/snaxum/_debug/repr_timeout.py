@@ -89,8 +89,7 @@ class Deadline:
             took = time.monotonic() - begun_at
             if took > self._call_seconds and self._late < MAX_LATE:
                 self._late += 1
-                # A call into C, which is waited for, uses up the time.
-                self._deadline += min(took, 2 * self._call_seconds)
+                self._deadline += took
 
     def close(self) -> None:
         """Stop the thread that watches the clock."""
