@@ -1,6 +1,7 @@
 //! Pool workers that cannot start, that die before they read a task, and tasks that clients leave.
 
 use std::fs;
+use std::path::Path;
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -76,6 +77,13 @@ fn project(how: &str) -> Project {
         .env("DIE", die.to_str().expect("UTF-8"))
 }
 
+/// Replaces the file `die` in one step, so that no worker reads it while it is empty.
+fn demand(die: &Path, how: &str) {
+    let draft = die.with_extension("draft");
+    fs::write(&draft, how).expect("a file");
+    fs::rename(draft, die).expect("the same folder");
+}
+
 /// Asks again until the pool has tried to start a worker once more.
 async fn reply_of_a_worker(server: &Server) -> Reply {
     in_time("a worker that starts", async {
@@ -106,7 +114,7 @@ async fn workers_that_die_as_they_start_are_a_503_with_the_reason() {
         ("late", "exit code 4", "no luck: late"),
         ("raise", "exit code 1", "TypeError: 'NoneType' object is not callable"),
     ] {
-        fs::write(&die, how).expect("a file");
+        demand(&die, how);
         // At once during a pause between two attempts, or with the next attempt.
         let reply = in_time("the reason", async {
             loop {
@@ -128,7 +136,7 @@ async fn workers_that_die_as_they_start_are_a_503_with_the_reason() {
     fs::remove_file(&die).expect("it is there");
     reply_of_a_worker(&server).await;
 
-    fs::write(&die, "kill").expect("a file");
+    demand(&die, "kill");
     let pids: Vec<i32> = server.children().iter().map(|child| child.pid.cast_signed()).collect();
     for pid in pids {
         // SAFETY: sends a signal to a descendant of our own child.
