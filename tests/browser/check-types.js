@@ -17,19 +17,12 @@ const DECLARATIONS = path.join(__dirname, "node_modules/.snaxum/events.d.ts");
 const UNTYPED = new Set([
   "live.js",
   "requests/export.js",
-  "requests/preview.js",
-  "requests/replay.js",
   "requests/request-details.js",
   "requests/request-filter.js",
   "requests/request-parts.js",
   "requests/requests.js",
-  "requests/response-diff.js",
-  "requests/wait-reasons.js",
   "routes/route-details.js",
-  "routes/route-lookup.js",
-  "routes/route-stats.js",
   "routes/routes.js",
-  "routes/try-websocket.js",
 ]);
 
 async function main() {
@@ -43,15 +36,19 @@ async function main() {
 }
 
 async function declareEvents() {
-  const schema = JSON.parse(fs.readFileSync(SCHEMA, "utf8"), withoutSiblings);
+  const schema = JSON.parse(fs.readFileSync(SCHEMA, "utf8"), asCompiled);
   schema.title = "Message";
   const options = { additionalProperties: false, format: false, unreachableDefinitions: true, bannerComment: "" };
   fs.mkdirSync(path.dirname(DECLARATIONS), { recursive: true });
   fs.writeFileSync(DECLARATIONS, await compile(schema, "Message", options));
 }
 
-/** Removes what is beside a reference: the compiler would make a type of its own for each. */
-function withoutSiblings(key, value) {
+/**
+ * Removes what is beside a reference: the compiler would make a type of its own for each. Names the members of pairs as
+ * older schemas do, which is the only form that it reads.
+ */
+function asCompiled(key, value) {
+  if (value?.prefixItems) return { ...value, items: value.prefixItems };
   return value?.$ref ? { $ref: value.$ref } : value;
 }
 

@@ -6,16 +6,28 @@ import { html, useState } from "../vendor/preact-htm.js";
 import { pin, replay, unpin } from "../server/commands.js";
 import { version, visible } from "../components/format.js";
 
+/** @import { Pin, RequestDetail } from "snaxum-events" */
+/** @import { Changes } from "../server/commands.js" */
+/** @import { State } from "../server/store.js" */
+/** @import { Input } from "../types.js" */
+
 const FIRST_FAILURE = 400;
 
-/** The buttons for one request; `select` opens the request that a replay created. */
+/**
+ * The buttons for one request; `select` opens the request that a replay created.
+ * @param {{ request: RequestDetail, state: State, select: (id: string) => void }} props
+ */
 export function Replay({ request, state, select }) {
   const [isEditing, setEditing] = useState(false);
   const [problem, setProblem] = useState("");
   const [isSending, setSending] = useState(false);
   const pinned = state.pins.find(({ id }) => id === request.id);
 
-  // A `disabled` button would lose the focus.
+  /**
+   * A `disabled` button would lose the focus.
+   * @template T
+   * @param {() => Promise<T>} action
+   */
   async function run(action) {
     if (isSending) return null;
     setSending(true);
@@ -23,13 +35,14 @@ export function Replay({ request, state, select }) {
     try {
       return await action();
     } catch (error) {
-      setProblem(error.message);
+      setProblem(/** @type {Error} */ (error).message);
       return null;
     } finally {
       setSending(false);
     }
   }
 
+  /** @param {Changes} changes */
   async function send(changes) {
     const sent = await run(() => replay(request.id, changes));
     if (sent) select(sent.id);
@@ -50,6 +63,7 @@ export function Replay({ request, state, select }) {
   `;
 }
 
+/** @param {{ request: RequestDetail, send: (changes: Changes) => void }} props */
 function EditForm({ request, send }) {
   const asSent = {
     method: request.method,
@@ -58,14 +72,15 @@ function EditForm({ request, send }) {
     body: request.request_body?.text ?? "",
   };
   const [draft, setDraft] = useState(asSent);
-  const change = (name) => (event) => setDraft({ ...draft, [name]: event.target.value });
+  const change = (/** @type {keyof typeof asSent} */ name) => (/** @type {Input} */ event) => setDraft({ ...draft, [name]: event.target.value });
   const hasFixedBody = request.request_body?.text == null;
 
+  /** @param {Event} event */
   function submit(event) {
     event.preventDefault();
-    const changes = {};
-    for (const [name, value] of Object.entries(draft)) if (value !== asSent[name]) changes[name] = value;
-    if (changes.headers !== undefined) changes.headers = pairs(changes.headers);
+    const { headers, ...texts } = draft;
+    const changes = /** @type {Changes} */ (Object.fromEntries(Object.entries(texts).filter(([name, value]) => value !== asSent[/** @type {keyof typeof texts} */ (name)])));
+    if (headers !== asSent.headers) changes.headers = pairs(headers);
     send(changes);
   }
 
@@ -81,7 +96,10 @@ function EditForm({ request, send }) {
   `;
 }
 
-/** Parses lines of `name: value`; empty lines are ignored. */
+/**
+ * Parses lines of `name: value`; empty lines are ignored.
+ * @param {string} text
+ */
 function pairs(text) {
   const lines = text.split("\n").filter((line) => line.trim());
   return lines.map((line) => {
@@ -90,10 +108,13 @@ function pairs(text) {
   });
 }
 
-/** The pinned requests, above the list of all requests. */
+/**
+ * The pinned requests, above the list of all requests.
+ * @param {{ pins: Pin[], select: (id: string) => void }} props
+ */
 export function Pins({ pins, select }) {
   const [problem, setProblem] = useState("");
-  const removePin = (id) => unpin(id).then(() => setProblem(""), (error) => setProblem(error.message));
+  const removePin = (/** @type {string} */ id) => unpin(id).then(() => setProblem(""), (error) => setProblem(error.message));
   if (!pins.length) return null;
   return html`
     ${problem && html`<p class="bad" role="alert">Cannot unpin: ${visible(problem)}</p>`}

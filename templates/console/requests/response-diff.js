@@ -4,11 +4,17 @@ import { html } from "../vendor/preact-htm.js";
 import { milliseconds, version, visible } from "../components/format.js";
 import { useRequest } from "../server/request-cache.js";
 
+/** @import { RequestDetail } from "snaxum-events" */
+
 // Time and memory of the comparison grow with the product of both lengths.
 const MAX_LINES = 500;
 // These differ each time, whatever the code does.
 const IGNORED_HEADERS = new Set(["x-request-id", "x-snaxum-gen", "server-timing", "date"]);
 
+/** @type {Record<string, string>} */
+const SIGNS = { "+": "good", "-": "bad", " ": "dim" };
+
+/** @param {{ request: RequestDetail, runId: string | null }} props */
 export function ResponseDiff({ request, runId }) {
   const { request: original, problem } = useRequest(runId, request.replay_of);
   if (problem) return html`<p class="dim">Cannot show the original request, #${visible(request.replay_of)}: ${visible(problem)}.</p>`;
@@ -19,7 +25,7 @@ export function ResponseDiff({ request, runId }) {
     <h3>Compared with #${visible(original.id)}, ${version(original.generation)}</h3>
     <p class="dim">${milliseconds(original.total_ms)} then, ${milliseconds(request.total_ms)} now</p>
     ${lines.some(({ sign }) => sign !== " ")
-      ? html`<pre class="body response-diff" tabindex="0" data-testid="response-diff">${lines.map(({ sign, text }) => html`<span class=${{ "+": "good", "-": "bad", " ": "dim" }[sign]}>${sign} ${visible(text)}${"\n"}</span>`)}</pre>`
+      ? html`<pre class="body response-diff" tabindex="0" data-testid="response-diff">${lines.map(({ sign, text }) => html`<span class=${SIGNS[sign]}>${sign} ${visible(text)}${"\n"}</span>`)}</pre>`
       : isSame
         ? html`<p class="good" data-testid="response-diff">The response is the same.</p>`
         : html`<p class="warn" data-testid="response-diff">▲ ${isSame === false ? "The bodies differ, but not in these lines" : "Status and headers are the same; the bodies have no text here to compare"}.</p>`}
@@ -29,8 +35,8 @@ export function ResponseDiff({ request, runId }) {
 /**
  * Returns whether two requests have the same response body, or null if that is unknown: it is not stored as text, or
  * not whole. The lines of a response are only its first ones.
- * @param {any} first a request with its details
- * @param {any} second
+ * @param {RequestDetail} first
+ * @param {RequestDetail} second
  * @returns {boolean | null}
  */
 export function sameBody({ error, response_body: one }, { response_body: other }) {
@@ -43,7 +49,7 @@ export function sameBody({ error, response_body: one }, { response_body: other }
 
 /**
  * A response as lines: status, exception, headers, body.
- * @param {any} request a request with its details
+ * @param {RequestDetail} request
  * @returns {string[]}
  */
 export function responseLines({ status, error, response_headers, response_body }) {

@@ -4,12 +4,17 @@
 import { html } from "../vendor/preact-htm.js";
 import { milliseconds, pluralize, visible } from "../components/format.js";
 
+/** @import { ListedRequest } from "../types.js" */
+
 // Shorter waits are not worth an explanation.
 const MIN_QUEUE_MS = 20;
 const MIN_HANDLER_MS = 50;
 const MIN_WAITING_SHARE = 0.8;
 
-/** The blockers, the pool's times and the hint of an open request. */
+/**
+ * The blockers, the pool's times and the hint of an open request.
+ * @param {{ request: ListedRequest, select: (id: string) => void }} props
+ */
 export function WaitReasons({ request, select }) {
   const { blocked_by: blockers, phases, pool } = request;
   const share = waitingShare(request);
@@ -38,14 +43,20 @@ export function WaitReasons({ request, select }) {
   `;
 }
 
-/** In a row of the list: the request that occupied the thread longest, if the wait was long. */
+/**
+ * In a row of the list: the request that occupied the thread longest, if the wait was long.
+ * @param {{ request: ListedRequest }} props
+ */
 export function MainBlocker({ request: { blocked_by: blockers, phases } }) {
   if (!blockers?.length || phases.queue < MIN_QUEUE_MS) return null;
   const [{ id, path }] = blockers;
   return html` <span class="dim" title=${`waited ${milliseconds(phases.queue)}, mostly for #${visible(id)}`}>← #${visible(id)} ${visible(path)}</span>`;
 }
 
-/** The share of its time that the handler waited, or null if it is too small for a hint. */
+/**
+ * The share of its time that the handler waited, or null if it is too small for a hint.
+ * @param {ListedRequest} request
+ */
 function waitingShare({ phases, py_cpu_ms }) {
   if (typeof py_cpu_ms !== "number" || phases.py < MIN_HANDLER_MS) return null;
   const share = (phases.py - py_cpu_ms) / phases.py;

@@ -10,9 +10,9 @@ import { quoteValue } from "../requests/request-filter.js";
 
 /** @import { RouteInfo } from "snaxum-events" */
 /** @import { Column } from "../components/columns.js" */
+/** @import { RouteStats } from "./route-stats.js" */
 
-/** @typedef {{ hits: number, errors: number, p95_ms: number }} Stats */
-/** A line of the list; `marker` names the change by the last save. @typedef {{ key: string, route: RouteInfo, marker?: { label: string, className: string }, stats?: Stats }} RouteLine */
+/** A line of the list; `marker` names the change by the last save. @typedef {{ key: string, route: RouteInfo, marker?: { label: string, className: string }, stats?: RouteStats }} RouteLine */
 /** @typedef {{ isOpen: boolean }} LineContext */
 
 /** @type {Column<RouteLine, LineContext>[]} */

@@ -6,13 +6,28 @@ import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { fetchJson } from "../server/api.js";
 import { statusClass, visible } from "../components/format.js";
 
-/** `open` receives a route of the result, whose methods and path identify its row. */
+/** @import { Input } from "../types.js" */
+
+/** Enough of a route to find its row. @typedef {{ methods: string[], path: string, handler: string }} FoundRoute */
+/**
+ * The response of `api/match`.
+ * @typedef {{
+ *   method: string, path: string, status: number, allow: string[], near_misses: (FoundRoute & { reason: string })[],
+ *   route: (FoundRoute & { mode: string, params: { name: string, type: string, value: unknown }[], via: string[] }) | null,
+ * }} Found
+ */
+
+/**
+ * `open` receives a route of the result, whose methods and path identify its row.
+ * @param {{ open: (route: FoundRoute) => void }} props
+ */
 export function RouteLookup({ open }) {
   const [text, setText] = useState("");
-  const [result, setResult] = useState(null);
-  const fetching = useRef(null);
+  const [result, setResult] = useState(/** @type {{ match?: Found, problem?: string } | null} */ (null));
+  const fetching = useRef(/** @type {AbortController | null} */ (null));
   useEffect(() => () => fetching.current?.abort(), []);
 
+  /** @param {Event} event */
   async function lookUp(event) {
     event.preventDefault();
     const request = text.trim().match(/^(?:(\S+)\s+)?(\/.*)$/s);
@@ -23,14 +38,14 @@ export function RouteLookup({ open }) {
     try {
       setResult({ match: await fetchJson(`match?${query}`, controller.signal) });
     } catch (error) {
-      if (!controller.signal.aborted) setResult({ problem: error.message });
+      if (!controller.signal.aborted) setResult({ problem: /** @type {Error} */ (error).message });
     }
   }
 
   return html`
     <form class="route-lookup" role="search" aria-label="Which handler?" onSubmit=${lookUp}>
       <label><span>Which handler?</span> <input type="text" name="request" data-testid="route-lookup" placeholder="POST /orders/9" value=${text}
-        autocomplete="off" spellcheck=${false} onInput=${(event) => setText(event.target.value)} /></label>
+        autocomplete="off" spellcheck=${false} onInput=${(/** @type {Input} */ event) => setText(event.target.value)} /></label>
       <button type="submit">Look up</button>
       <div role="status" class="wide" data-testid="route-lookup-result">
         ${result?.problem && html`<p class="warn">▲ ${visible(result.problem)}</p>`}
@@ -40,6 +55,7 @@ export function RouteLookup({ open }) {
   `;
 }
 
+/** @param {{ match: Found, open: (route: FoundRoute) => void }} props */
 function Match({ match: { method, path, status, allow, route, near_misses: nearMisses }, open }) {
   return html`
     <p>
@@ -49,10 +65,10 @@ function Match({ match: { method, path, status, allow, route, near_misses: nearM
             ${" "}<b><code>${visible(route.handler)}</code></b> <span class="dim">(${visible(route.mode)})</span>`
         : html`<b class=${statusClass(status)}>${status}</b> ${noHandlerText(status, allow)}`}
     </p>
-    ${route?.params.length > 0 && html`
+    ${route && route.params.length > 0 && html`
       <ul>${route.params.map(({ name, type, value }) => html`<li key=${name}><code>${visible(name)} = ${visible(value)}</code> <span class="dim">${visible(type)}</span></li>`)}</ul>
     `}
-    ${route?.via.length > 0 && html`<p class="dim">via ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>`}
+    ${route && route.via.length > 0 && html`<p class="dim">via ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>`}
     ${nearMisses.length > 0 && html`
       <h3>Similar routes</h3>
       <ul>
@@ -65,6 +81,10 @@ function Match({ match: { method, path, status, allow, route, near_misses: nearM
   `;
 }
 
+/**
+ * @param {number} status
+ * @param {string[]} allow
+ */
 function noHandlerText(status, allow) {
   if (status === 405) return `the path accepts ${visible(allow.join(", "))}`;
   if (status === 200) return `no handler; Snaxum responds with Allow: ${visible(allow.join(", "))}`;
