@@ -8,9 +8,9 @@ import { saveFile } from "../components/save.js";
 import { harOf } from "./har.js";
 import { pytestCase, pythonScript } from "./python-code.js";
 
-/** @import { RecordedRequest } from "./recorded-request.js" */
+/** @import { RequestDetail } from "snaxum-events" */
 
-/** @param {{ request: RecordedRequest }} props */
+/** @param {{ request: RequestDetail }} props */
 export function CopyMenu({ request }) {
   const origin = location.origin;
   return html`
@@ -23,7 +23,7 @@ export function CopyMenu({ request }) {
   `;
 }
 
-/** @param {RecordedRequest[]} requests */
+/** @param {RequestDetail[]} requests */
 export function saveHar(requests) {
   const server = { origin: location.origin, version: page?.dataset.version ?? "" };
   saveFile(requests.length === 1 ? `request-${requests[0].id}.har` : "requests.har", harOf(requests, server), "application/json");

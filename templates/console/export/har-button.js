@@ -5,7 +5,7 @@ import { fetchRequest } from "../server/api.js";
 import { saveHar } from "./copy-menu.js";
 
 /** @import { ListedRequest } from "../types.js" */
-/** @import { RecordedRequest } from "./recorded-request.js" */
+/** @import { RequestDetail } from "snaxum-events" */
 
 // The server stores this many; older ones of the list have no details any more.
 const MAX_REQUESTS = 500;
@@ -19,13 +19,13 @@ export function HarButton({ requests }) {
   async function save() {
     if (status.endsWith("…")) return;
     const wanted = requests.filter(({ is_call: isCall }) => !isCall).slice(0, MAX_REQUESTS);
-    const found = /** @type {RecordedRequest[]} */ ([]);
+    const found = /** @type {RequestDetail[]} */ ([]);
     const rest = [...wanted];
     const fetchNext = async () => {
       for (let next = rest.pop(); next; next = rest.pop()) {
         setStatus(`Reading ${wanted.length - rest.length} of ${wanted.length}…`);
         const request = await fetchRequest(next.id, AbortSignal.timeout(30_000)).catch(() => null);
-        if (request) found.push(/** @type {RecordedRequest} */ (request));
+        if (request) found.push(request);
       }
     };
     await Promise.all(Array.from({ length: PARALLEL }, fetchNext));

@@ -5,13 +5,14 @@
 import { targetOf } from "./recorded-request.js";
 
 /** @import { BodyContent as Body } from "snaxum-events" */
-/** @import { Headers, RecordedRequest } from "./recorded-request.js" */
+/** @import { RequestDetail } from "snaxum-events" */
+/** @import { Headers } from "./recorded-request.js" */
 
 const FORM = /^application\/x-www-form-urlencoded\b/i;
 
 /**
  * Returns the archive of some requests, in the order in which they came.
- * @param {RecordedRequest[]} requests
+ * @param {RequestDetail[]} requests
  * @param {{ origin: string, version: string }} server
  */
 export function harOf(requests, { origin, version }) {
@@ -20,7 +21,7 @@ export function harOf(requests, { origin, version }) {
 }
 
 /**
- * @param {RecordedRequest} request
+ * @param {RequestDetail} request
  * @param {string} origin
  */
 function entryOf(request, origin) {

@@ -5,7 +5,7 @@
 import { MASK, sentHeaders, targetOf } from "./recorded-request.js";
 import { pythonFromJson, pythonString } from "./python-literals.js";
 
-/** @import { RecordedRequest } from "./recorded-request.js" */
+/** @import { RequestDetail } from "snaxum-events" */
 
 const MAX_TEXT = 4000;
 // Only a client that sets them itself has a reason to send them again.
@@ -14,7 +14,7 @@ const REMARK = "  # masked: replace it";
 
 /**
  * Returns a script that sends the request by `library`.
- * @param {RecordedRequest} request
+ * @param {RequestDetail} request
  * @param {string} origin
  * @param {"httpx" | "requests"} library
  */
@@ -26,7 +26,7 @@ export function pythonScript(request, origin, library) {
 
 /**
  * Returns a test that sends the request and asserts the response.
- * @param {RecordedRequest} request
+ * @param {RequestDetail} request
  */
 export function pytestCase(request) {
   const { asserts, usesAny } = assertions(request);
@@ -62,7 +62,7 @@ function callArguments(positional, options, indent) {
 
 /**
  * Returns the headers and the body as arguments of a call, each with its comma.
- * @param {RecordedRequest} request
+ * @param {RequestDetail} request
  * @param {string} indent
  */
 function requestOptions(request, indent = "") {
@@ -98,7 +98,7 @@ function requestOptions(request, indent = "") {
 }
 
 /**
- * @param {RecordedRequest} request
+ * @param {RequestDetail} request
  * @returns {"json" | "form" | "data" | "missing" | "none"}
  */
 function bodyKind({ request_headers: headers, request_body: body }) {
@@ -109,7 +109,7 @@ function bodyKind({ request_headers: headers, request_body: body }) {
   return /^application\/x-www-form-urlencoded\b/i.test(type) ? "form" : "data";
 }
 
-/** @param {RecordedRequest} request */
+/** @param {RequestDetail} request */
 function assertions({ id, method, status, response_headers: headers, response_body: body }) {
   const asserts = [`assert response.status == ${status}`];
   const header = (/** @type {string} */ name) => (headers ?? []).find(([each]) => each === name)?.[1];
@@ -141,7 +141,7 @@ function assertions({ id, method, status, response_headers: headers, response_bo
   return { asserts, usesAny };
 }
 
-/** @param {RecordedRequest} request */
+/** @param {RequestDetail} request */
 function testName({ method, path }) {
   const words = `${method} ${path}`.toLowerCase().replace(/[^a-z0-9]+/g, "_").replace(/^_+|_+$/g, "");
   return `test_${words}`.slice(0, 60);

@@ -1,12 +1,8 @@
 // The parts of a recorded request that all exports share: its URL, and the headers that are sent again.
 //
-// Pure. The types come from the API; secrets are masked by the server.
-
-/** @import { RequestDetail } from "snaxum-events" */
+// Pure. Secrets are masked by the server.
 
 /** @typedef {[string, string][]} Headers */
-
-/** The schema has no types for the members of its pairs. @typedef {Omit<RequestDetail, "request_headers" | "response_headers"> & { request_headers: Headers, response_headers: Headers }} RecordedRequest */
 
 export const MASK = "••••";
 

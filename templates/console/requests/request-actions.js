@@ -6,10 +6,10 @@ import { replay } from "../server/commands.js";
 import { Editor, openSource } from "../components/source-link.js";
 import { failingFrame, frameNumbers } from "../errors/traceback.js";
 import { copyText, notify, useActions } from "../page/actions.js";
+import { curlCommand } from "../export/curl.js";
 import { pytestCase, pythonScript } from "../export/python-code.js";
-import { curlCommand } from "./export.js";
 
-/** @import { RecordedRequest } from "../export/recorded-request.js" */
+/** @import { RequestDetail } from "snaxum-events" */
 /** @import { State } from "../server/store.js" */
 
 const TIMEOUT_MS = 30_000;
@@ -23,9 +23,9 @@ export function useRequestActions({ state, selected, onOpen }) {
     if (id === null) throw new Error("Open a request, or move to its row with j or k");
     return id;
   };
-  const details = async () => /** @type {RecordedRequest} */ (await fetchRequest(target(), AbortSignal.timeout(TIMEOUT_MS)));
+  const details = () => fetchRequest(target(), AbortSignal.timeout(TIMEOUT_MS));
   /**
-   * @param {(request: RecordedRequest) => string} format
+   * @param {(request: RequestDetail) => string} format
    * @param {string} what
    */
   const copy = (format, what) => async () => {
