@@ -156,3 +156,16 @@ test("the requests are saved as an archive that another program replays, with se
   await other.goto(new URL("/page", world.app).href);
   await expect(other.locator("p")).toHaveText(/^it's "quoted"/);
 });
+
+test("masked values of a copied script and test have a comment, in the query too", async ({ page, world }) => {
+  await fetch(new URL("/page?token=s3cret-of-the-query&day=1", world.app), { headers: { "x-api-key": "s3cret-of-a-header" } });
+  await expect(rows(page)).toHaveCount(1);
+  const remark = "  # masked: replace it";
+  const [script] = await copyEach(page, "Copy for httpx");
+  expect(script.split("\n").filter((line) => line.endsWith(remark))).toHaveLength(2);
+  expect(script).toContain(`/page?token=••••&day=1",${remark}`);
+  expect(script).not.toContain("s3cret");
+  const [test] = await copyEach(page, "Copy as a pytest case");
+  expect(test).toContain(`response = Client().get(\n        "/page?token=••••&day=1",${remark}\n`);
+  for (const code of [script, test]) execFileSync("python3", ["-c", "import ast, sys; ast.parse(sys.stdin.read())"], { input: code });
+});

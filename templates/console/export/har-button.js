@@ -30,7 +30,8 @@ export function HarButton({ requests }) {
     };
     await Promise.all(Array.from({ length: PARALLEL }, fetchNext));
     if (found.length) saveHar(found);
-    setStatus(`${found.length} saved${found.length < requests.length ? `, ${requests.length - found.length} no longer stored` : ""}`);
+    const isCut = wanted.length === MAX_REQUESTS && requests.length > MAX_REQUESTS;
+    setStatus(`${isCut ? `the first ${MAX_REQUESTS}: ` : ""}${found.length} saved${found.length < wanted.length ? `, ${wanted.length - found.length} no longer stored` : ""}`);
   }
   return html`
     <button type="button" onClick=${save} disabled=${!requests.length}>Save as HAR</button>

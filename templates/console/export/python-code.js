@@ -2,6 +2,7 @@
 //
 // Pure functions over what the server sent, in which secrets are masked: a masked value has a comment.
 
+import { maskedParts } from "./curl.js";
 import { MASK, sentHeaders, targetOf } from "./recorded-request.js";
 import { pythonFromJson, pythonString } from "./python-literals.js";
 
@@ -20,7 +21,7 @@ const REMARK = "  # masked: replace it";
  */
 export function pythonScript(request, origin, library) {
   const options = [...requestOptions(request), ...(library === "requests" ? ["allow_redirects=False,"] : [])];
-  const call = `${library}.request(${callArguments([pythonString(request.method), pythonString(origin + targetOf(request))], options, "")})`;
+  const call = `${library}.request(${callArguments([pythonString(request.method)], pythonString(origin + targetOf(request)), request, options, "")})`;
   return `import ${library}\n\nresponse = ${call}\nprint(response.status_code, response.headers.get("content-type"))\nprint(response.text)\n`;
 }
 
@@ -34,15 +35,14 @@ export function pytestCase(request) {
   const isFailure = request.status >= 500;
   const verb = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"].includes(request.method) ? request.method.toLowerCase() : null;
   const client = `Client(${isFailure ? "raise_exceptions=False" : ""})`;
-  const target = pythonString(targetOf(request));
-  const given = verb ? [target] : [pythonString(request.method), target];
+  const method = verb ? [] : [pythonString(request.method)];
   return [
     ...(usesAny ? ["from unittest.mock import ANY", ""] : []),
     "from snaxum.testing import Client",
     "",
     "",
     `def ${testName(request)}() -> None:`,
-    `    response = ${client}.${verb ?? "request"}(${callArguments(given, requestOptions(request, "    "), "    ")})`,
+    `    response = ${client}.${verb ?? "request"}(${callArguments(method, pythonString(targetOf(request)), request, requestOptions(request, "    "), "    ")})`,
     "",
     ...asserts.map((line) => `    ${line}`),
     "",
@@ -50,13 +50,16 @@ export function pytestCase(request) {
 }
 
 /**
- * @param {string[]} positional
+ * @param {string[]} method
+ * @param {string} target the path or the URL, as a literal
+ * @param {RequestDetail} request
  * @param {string[]} options
  * @param {string} indent
  */
-function callArguments(positional, options, indent) {
-  if (!options.length) return positional.join(", ");
-  const lines = [...positional.map((each) => `${each},`), ...options].map((line) => `${indent}    ${line}\n`);
+function callArguments(method, target, { path, query }, options, indent) {
+  const isMasked = maskedParts({ path, query, request_headers: [] }).length > 0;
+  if (!options.length && !isMasked) return [...method, target].join(", ");
+  const lines = [...method.map((each) => `${each},`), `${target},${isMasked ? REMARK : ""}`, ...options].map((line) => `${indent}    ${line}\n`);
   return `\n${lines.join("")}${indent}`;
 }
 
