@@ -10,6 +10,7 @@
   const RELOAD_DELAY_MS = 20;
   const NAME = "snaxum-live";
   const CONSOLE = "/__snaxum/";
+  const ERRORS = "/__snaxum/live/errors/overlay.js";
   const SAVE_FAILED = "The newest save does not load";
   const PAGE_FAILED = "This page returned a 500 error";
 
@@ -33,19 +34,21 @@
     a:focus-visible, button:focus-visible { outline: 2px solid #fff; outline-offset: 2px; }
   `;
 
-  const { run, g, failed, quiet, request } = document.currentScript.dataset;
+  const { run, g, failed, quiet, request } = /** @type {HTMLScriptElement} */ (document.currentScript).dataset;
   // The process and the generation that produced this document.
   const loaded = { run, g: Number(g) };
   const state = { saveFailed: false, pageFailed: failed !== undefined, isDismissed: false };
 
+  /** @type {WebSocket | null} */
   let socket = null;
   let delay = FIRST_DELAY_MS;
-  let timer = null;
-  let reloadTimer = null;
+  /** @type {number | undefined} */
+  let timer;
+  /** @type {number | undefined} */
+  let reloadTimer;
 
   function connect() {
     clearTimeout(timer);
-    timer = null;
     const url = new URL("/__snaxum/live", location.href);
     url.protocol = url.protocol.replace("http", "ws");
     const opened = (socket = new WebSocket(url));
@@ -63,7 +66,6 @@
   function scheduleReconnect() {
     const jitter = 1 - JITTER + Math.random() * 2 * JITTER;
     timer = setTimeout(() => {
-      timer = null;
       if (!document.hidden) connect();
     }, delay * jitter);
     delay = Math.min(delay * 2, MAX_DELAY_MS);
@@ -76,6 +78,7 @@
     connect();
   }
 
+  /** @param {{ kind: string, run: string, g: number }} message */
   function onMessage({ kind, run, g }) {
     const isOther = run !== loaded.run || g !== loaded.g;
     const isNewVersion = isOther && isFirstReloadFor(`${run}.${g}`);
@@ -88,11 +91,14 @@
     else if (kind !== "refresh") state.saveFailed = kind === "error";
     update();
     // An error that is shown is of the save before.
-    if (kind === "error" && dialog?.open) showError();
+    if (kind === "error" && elements?.dialog.open) showError();
   }
 
-  // Whether this page has not been reloaded for this version yet. A cached page would still be of the old
-  // version after the reload, and without this check it would reload endlessly.
+  /**
+   * Whether this page has not been reloaded for this version yet. A cached page would still be of the old
+   * version after the reload, and without this check it would reload endlessly.
+   * @param {string} version
+   */
   function isFirstReloadFor(version) {
     try {
       const key = `${NAME} ${location.pathname}${location.search}`;
@@ -106,11 +112,11 @@
 
   // Removes the old style sheet after the new one has loaded, so that the page is never unstyled.
   function replaceStyleSheets() {
-    for (const link of document.querySelectorAll("link[rel~=stylesheet][href]")) {
+    for (const link of /** @type {NodeListOf<HTMLLinkElement>} */ (document.querySelectorAll("link[rel~=stylesheet][href]"))) {
       const url = new URL(link.href);
       if (url.origin !== location.origin || link.dataset.snaxumOld !== undefined) continue;
       url.searchParams.set(NAME, Date.now().toString(36));
-      const next = link.cloneNode();
+      const next = /** @type {HTMLLinkElement} */ (link.cloneNode());
       link.dataset.snaxumOld = "";
       next.onload = () => link.remove();
       next.onerror = () => {
@@ -122,8 +128,16 @@
     }
   }
 
+  /** @type {ReturnType<typeof build> | null} */
   let elements = null;
 
+  /**
+   * @template {keyof HTMLElementTagNameMap} N
+   * @param {N} name
+   * @param {Record<string, string>} [attributes] `text` is the content
+   * @param {...Node} children
+   * @returns {HTMLElementTagNameMap[N]}
+   */
   function element(name, { text, ...attributes } = {}, ...children) {
     const created = document.createElement(name);
     for (const [key, value] of Object.entries(attributes)) created.setAttribute(key, value);
@@ -132,7 +146,7 @@
   }
 
   function build() {
-    const host = element(NAME);
+    const host = document.createElement(NAME);
     const shadow = host.attachShadow({ mode: "open" });
     // Not a style element: the page's content policy may forbid those.
     const sheet = new CSSStyleSheet();
@@ -151,26 +165,29 @@
     );
     // Screen readers announce a status only if the element existed before its text.
     const pill = element("div", { role: "status" });
-    dialog = buildDialog();
+    const { dialog, title, body } = buildDialog();
     shadow.append(element("main", {}, overlay, pill), dialog);
     document.documentElement.append(host);
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !overlay.hidden && !dialog.open) dismiss();
     });
-    return { overlay, pill };
+    return { overlay, pill, dialog, title, body };
   }
-
-  let dialog = null;
 
   function buildDialog() {
     const close = element("button", { type: "button", text: "Close" });
     const title = element("h2", { id: "e" });
+    const body = element("div");
     const links = element("span", {}, element("a", { href: CONSOLE, target: "_blank", rel: "noopener", text: "Console" }), close);
-    const built = element("dialog", { "aria-labelledby": "e" }, element("header", {}, title, links), element("div"));
-    close.onclick = () => built.close();
-    return built;
+    const dialog = element("dialog", { "aria-labelledby": "e" }, element("header", {}, title, links), body);
+    close.onclick = () => dialog.close();
+    return { dialog, title, body };
   }
 
+  /**
+   * @param {string} text
+   * @param {Record<string, string>} [attributes]
+   */
   function showButton(text, attributes = {}) {
     const button = element("button", { type: "button", text, ...attributes });
     button.onclick = showError;
@@ -179,17 +196,18 @@
 
   // The modules that draw an error are loaded when it is first shown.
   async function showError() {
+    if (!elements) return;
+    const { dialog, title, body } = elements;
     const id = state.pageFailed && !state.saveFailed ? request : undefined;
-    const [header, body] = dialog.children;
-    header.querySelector("h2").textContent = id ? PAGE_FAILED : SAVE_FAILED;
+    title.textContent = id ? PAGE_FAILED : SAVE_FAILED;
     const host = element("div");
     body.replaceChildren(host);
     if (!dialog.open) dialog.showModal();
     try {
-      const { showError } = await import("/__snaxum/live/errors/overlay.js");
+      const { showError } = /** @type {typeof import("./errors/overlay.js")} */ (await import(ERRORS));
       await showError(host, id);
     } catch (error) {
-      body.replaceChildren(element("p", { role: "alert", text: error.message }));
+      body.replaceChildren(element("p", { role: "alert", text: String(/** @type {Error} */ (error).message) }));
     }
   }
 
@@ -202,7 +220,7 @@
     const { saveFailed, pageFailed, isDismissed } = state;
     if (quiet !== undefined || (elements === null && !saveFailed && !pageFailed)) return;
     elements ??= build();
-    const { overlay, pill } = elements;
+    const { overlay, pill, dialog } = elements;
     const isOpen = pageFailed && !isDismissed;
     if (isOpen && overlay.hidden) {
       overlay.hidden = false;

@@ -17,10 +17,16 @@ import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
 import { Tabs } from "../components/tabs.js";
 import { formatHash } from "../page/url-hash.js";
 
+/** @import { RequestDetail } from "snaxum-events" */
+/** @import { State } from "../server/store.js" */
+/** @import { ListedRequest, Part } from "../types.js" */
+
+/** A request of which the details are known. A WebSocket has its end, once it came. @typedef {RequestDetail & Pick<ListedRequest, "close">} DetailedRequest */
+
 // If loading takes longer, the page explains a likely reason.
 const SLOW_LOADING_MS = 3000;
 
-/** `part` is { inUrl, lastChosen, choose }: see `useUrlHash` in layout.js. */
+/** @param {{ id: string, summary?: ListedRequest, state: State, part: Part, select: (id: string) => void, close: () => void }} props */
 export function RequestDetails({ id, summary, state, part, select, close }) {
   const { request: details, problem } = useRequest(state.runId, id, summary?.close ? "closed" : (summary?.stream?.state ?? ""));
   const request = details ? { ...details, close: summary?.close } : summary;
@@ -54,8 +60,9 @@ function Loading() {
   `;
 }
 
+/** @param {{ id: string, request: ListedRequest | DetailedRequest }} props */
 function Summary({ id, request }) {
-  const { time_ms, generation, mode, route, handler, error, traceback, close } = request;
+  const { time_ms, generation, mode, route, handler, error, close } = request;
   return html`
     <p class="dim">
       #${visible(id)} · ${timeOfDay(time_ms)} · ${version(generation)}${mode && ` · ${visible(mode)}`}
@@ -67,17 +74,19 @@ function Summary({ id, request }) {
     </p>
     ${handler && isClientClosed(request) && html`<p class="dim">${CLIENT_CLOSED}</p>`}
     ${close && html`<p data-testid="websocket-close">Closed by the ${close.by}: <b class=${close.code === 1011 ? "bad" : null}>${close.code}</b> ${visible(close.reason)}</p>`}
-    ${error && !traceback && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
+    ${error && !("traceback" in request && request.traceback) && html`<p><b class="bad">${visible(error.type)}</b> ${visible(error.message)}</p>`}
   `;
 }
 
 const CLIENT_CLOSED = "The client disconnected before the response.";
 
+/** @param {ListedRequest | DetailedRequest} request */
 function withoutRoute(request) {
   if (request.is_call) return isClientClosed(request) ? "A call from Rust that was cancelled." : "A call from Rust.";
   return isClientClosed(request) ? CLIENT_CLOSED : "No route matched.";
 }
 
+/** @param {{ request: DetailedRequest, state: State, part: Part, select: (id: string) => void }} props */
 function Details({ request, state, part, select }) {
   const parts = partsOf(request, { state, select });
   const shown = partToShow(parts, part);
@@ -94,7 +103,10 @@ function Details({ request, state, part, select }) {
   `;
 }
 
-/** The buttons that copy a request as a command, a report or a link, which opens `part` of it. */
+/**
+ * The buttons that copy a request as a command, a report or a link, which opens `part` of it.
+ * @param {{ request: RequestDetail, state: State, part: string }} props
+ */
 export function Actions({ request, state, part }) {
   const server = { version: page.dataset.version, origin: location.origin };
   const isCall = request.is_call; // which no HTTP client can send
@@ -111,7 +123,12 @@ export function Actions({ request, state, part }) {
   `;
 }
 
-/** Returns the URL of a request. It never contains the token, so it works only for a user who is signed in. */
+/**
+ * Returns the URL of a request. It never contains the token, so it works only for a user who is signed in.
+ * @param {RequestDetail} request
+ * @param {State} state
+ * @param {string} part
+ */
 function linkTo({ id }, { runId }, part) {
   return location.origin + page.dataset.base + formatHash({ tab: "requests", open: id, run: runId, part });
 }

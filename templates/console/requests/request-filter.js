@@ -3,12 +3,21 @@
 // Pure: never touches the page or the state. A request must match all terms. An invalid term is reported
 // and omitted; the others still apply.
 
+/** @import { Phases } from "snaxum-events" */
+/** @import { ListedRequest } from "../types.js" */
+
+/** Returns whether a request matches. @typedef {(request: ListedRequest) => boolean} Test */
+/** A term is a test, or invalid for a reason. @typedef {{ test: Test, problem?: undefined } | { test?: undefined, problem: string }} Term */
+/** `parse` turns a value into a test, or returns null if it is invalid. @typedef {{ example: string, parse: (value: string) => Test | null }} Field */
+
 const TIMES = ["total", "read", "queue", "gil", "py", "convert", "send"];
 // The words of the page for them.
+/** @type {Record<string, string>} */
 const TIME_NAMES = { reading: "read", thread: "queue", lock: "gil", code: "py", encoding: "convert", sending: "send" };
+/** @type {Record<string, number>} */
 const UNITS = { us: 0.001, "µs": 0.001, ms: 1, s: 1000, "": 1 };
 
-/** The fields of `field:value`. `parse` turns a value into a predicate, or returns null if it is invalid. */
+/** The fields of `field:value`. @type {Record<string, Field>} */
 const FIELDS = {
   status: {
     example: "status:5xx",
@@ -47,42 +56,64 @@ export const CHIPS = [
   { term: "thread>50ms", label: "waited >50 ms" },
 ];
 
-/** Parses a filter. `matches` is the predicate; `problems` has a message for each invalid term. */
+/**
+ * Parses a filter. `matches` is the predicate; `problems` has a message for each invalid term.
+ * @param {string} text
+ * @returns {{ matches: Test, problems: string[] }}
+ */
 export function parseFilter(text) {
-  const tests = [];
-  const problems = [];
+  const tests = /** @type {Test[]} */ ([]);
+  const problems = /** @type {string[]} */ ([]);
   for (const term of terms(text)) {
     const isNot = term.length > 1 && term.startsWith("-");
     const { test, problem } = parseTerm(isNot ? term.slice(1) : term);
-    if (problem) problems.push(problem);
+    if (!test) problems.push(problem);
     else tests.push(isNot ? (request) => !test(request) : test);
   }
   return { matches: (request) => tests.every((test) => test(request)), problems };
 }
 
-/** Returns whether `term` is one of the terms of `text`. */
+/**
+ * Returns whether `term` is one of the terms of `text`.
+ * @param {string} text
+ * @param {string} term
+ */
 export function hasTerm(text, term) {
   return terms(text).includes(term);
 }
 
-/** Returns the text with `term` appended, or removed if it was there. */
+/**
+ * Returns the text with `term` appended, or removed if it was there.
+ * @param {string} text
+ * @param {string} term
+ */
 export function toggleTerm(text, term) {
   const all = terms(text);
   const others = all.filter((each) => each !== term);
   return (others.length < all.length ? others : [...all, term]).join(" ");
 }
 
-/** Quotes a value if it has spaces. It ends at a quote, which the language cannot express. */
-export function quoteValue(value) {
-  const text = String(value);
+/**
+ * Quotes a value if it has spaces. It ends at a quote, which the language cannot express.
+ * @param {string} text
+ */
+export function quoteValue(text) {
   return /[\s"]/.test(text) ? `"${text.split('"')[0]}"` : text;
 }
 
-// While the user is typing, an open quote extends to the end.
+/**
+ * While the user is typing, an open quote extends to the end.
+ * @param {string} text
+ * @returns {string[]}
+ */
 function terms(text) {
   return text.match(/(?:[^\s"]|"[^"]*"?)+/g) ?? [];
 }
 
+/**
+ * @param {string} term
+ * @returns {Term}
+ */
 function parseTerm(term) {
   const plain = term.replaceAll('"', "");
   if (term.startsWith('"')) return { test: byText(plain) };
@@ -98,11 +129,20 @@ function parseTerm(term) {
   return test ? { test } : { problem: `\`${plain}\` has an invalid value; write it like \`${FIELDS[field].example}\`` };
 }
 
+/**
+ * @param {string} plain
+ * @returns {[string, string] | [null, string]}
+ */
 function splitField(plain) {
   const colon = plain.indexOf(":");
   return colon < 1 ? [null, plain] : [plain.slice(0, colon).toLowerCase(), plain.slice(colon + 1)];
 }
 
+/**
+ * @param {string} term
+ * @param {string[]} parts
+ * @returns {Term}
+ */
 function parseTime(term, [, name, sign, orEqual, rest]) {
   const lower = name.toLowerCase() || "total";
   const key = Object.hasOwn(TIME_NAMES, lower) ? TIME_NAMES[lower] : lower;
@@ -110,28 +150,47 @@ function parseTime(term, [, name, sign, orEqual, rest]) {
   const amount = rest.match(/^(\d+(?:\.\d+)?)(us|µs|ms|s|)$/i);
   if (!amount) return { problem: `\`${term}\` has an invalid value; write it like \`>100ms\` or \`thread>50ms\`` };
   const limit = Number(amount[1]) * UNITS[amount[2].toLowerCase()];
-  const time_ms = key === "total" ? ({ total_ms }) => total_ms : ({ phases }) => phases?.[key] ?? 0;
+  /** @type {(request: ListedRequest) => number} */
+  const time_ms = key === "total" ? ({ total_ms }) => total_ms : ({ phases }) => phases?.[/** @type {keyof Phases} */ (key)] ?? 0;
   if (sign === ">") return { test: orEqual ? (request) => time_ms(request) >= limit : (request) => time_ms(request) > limit };
   return { test: orEqual ? (request) => time_ms(request) <= limit : (request) => time_ms(request) < limit };
 }
 
+/**
+ * @param {string} value
+ * @returns {Test | null}
+ */
 function byVersion(value) {
   return /^g?\d+$/i.test(value) ? ({ generation }) => generation === Number(value.replace(/^g/i, "")) : null;
 }
 
-/** Matches the text anywhere in the columns of a row. */
+/**
+ * Matches the text anywhere in the columns of a row.
+ * @param {string} text
+ * @returns {Test}
+ */
 function byText(text) {
   const needle = text.toLowerCase();
   return ({ method, path, query, status, error }) =>
     `${method} ${path}${query ? `?${query}` : ""} ${status} ${error ? `${error.type}: ${error.message}` : ""}`.toLowerCase().includes(needle);
 }
 
+/**
+ * @param {string} value
+ * @param {(request: ListedRequest) => (string | null | undefined)[]} textsOf
+ * @returns {Test | null}
+ */
 function bySubstring(value, textsOf) {
   const needle = value.toLowerCase();
-  return needle ? (request) => textsOf(request).some((text) => text?.toLowerCase().includes(needle)) : null;
+  return needle ? (request) => textsOf(request).some((text) => text?.toLowerCase().includes(needle) ?? false) : null;
 }
 
-/** Matches the whole text; each `*` matches any text. Not by a regular expression, which could backtrack for minutes. */
+/**
+ * Matches the whole text; each `*` matches any text. Not by a regular expression, which could backtrack for minutes.
+ * @param {string} value
+ * @param {(request: ListedRequest) => string | null | undefined} textOf
+ * @returns {Test | null}
+ */
 function byGlob(value, textOf) {
   if (!value) return null;
   const [first, ...rest] = value.toLowerCase().split("*");

@@ -14,28 +14,44 @@ import { Body } from "../viewers/body.js";
 import { EntryList } from "../viewers/entry-list.js";
 import { WaitReasons } from "./wait-reasons.js";
 
-/** Returns the parts of a request with all details, in their order. Parts without content are omitted. */
+/** @import { LogLine, RequestDetail, WebSocketMessage } from "snaxum-events" */
+/** @import { TabPart } from "../components/tabs.js" */
+/** @import { State } from "../server/store.js" */
+/** @import { ListedRequest, Part } from "../types.js" */
+
+/**
+ * Returns the parts of a request with all details, in their order. Parts without content are omitted.
+ * @param {RequestDetail} request
+ * @param {{ state: State, select: (id: string) => void }} page
+ */
 export function partsOf(request, { state, select }) {
   const { id, logs, traceback, replay_of } = request;
   const messages = messagesOf(request, state);
-  return [
+  /** @type {(TabPart | "" | null | undefined | false)[]} */
+  const parts = [
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
     { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
     ...partsOfSummary(request, { select }),
     hasProfile(request) && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} />` },
-    request.calls?.length > 0 && { name: "calls", title: "Calls", count: request.call_summary?.count ?? request.calls.length, content: html`<${Calls} request=${request} />` },
+    request.calls.length > 0 && { name: "calls", title: "Calls", count: request.call_summary?.count ?? request.calls.length, content: html`<${Calls} request=${request} />` },
     messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} messages=${messages} />` },
-    logs?.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
+    logs.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
     traceback && {
       name: "error",
       title: "Error",
       content: html`<${Traceback} traceback=${traceback} origin=${{ request: id }} changed=${changedSince(state.reloads, request)} />`,
     },
     replay_of && { name: "diff", title: "Diff", content: html`<${ResponseDiff} request=${request} runId=${state.runId} />` },
-  ].filter(Boolean);
+  ];
+  return parts.filter((part) => typeof part === "object" && part !== null);
 }
 
-/** Returns the parts of a request of which only the summary is known. */
+/**
+ * Returns the parts of a request of which only the summary is known.
+ * @param {ListedRequest} request
+ * @param {{ select: (id: string) => void }} page
+ * @returns {TabPart[]}
+ */
 export function partsOfSummary(request, { select }) {
   const content = html`
     <${PhaseTable} phases=${request.phases} total_ms=${request.total_ms} meanings=${REQUEST_PHASES} stream=${request.stream} />
@@ -47,23 +63,27 @@ export function partsOfSummary(request, { select }) {
 /**
  * Returns the name of the part to show: the part in the URL, else the error, else the part that the user
  * chose last, else the response.
+ * @param {TabPart[]} parts
+ * @param {Partial<Part>} chosen
  */
 export function partToShow(parts, { inUrl, lastChosen }) {
-  const exists = (wanted) => parts.some(({ name }) => name === wanted);
-  return [inUrl, "error", lastChosen, "messages", "response"].find(exists) ?? "timing";
+  const found = [inUrl, "error", lastChosen, "messages", "response"].find((wanted) => parts.some(({ name }) => name === wanted));
+  return found ?? "timing";
 }
 
 // The profile of a slow request comes a moment after its end.
 const PROFILED_MS = 70;
 
+/** @param {RequestDetail} request */
 function hasProfile({ has_profile, total_ms, generation }) {
   return has_profile || (total_ms >= PROFILED_MS && generation !== null);
 }
 
+/** @param {{ request: RequestDetail }} props */
 function RequestPart({ request: { id, query, request_headers: headers, request_body: body } }) {
   return html`
-    ${query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(String(query))]} />`}
-    ${body?.size > 0 && html`<h3>Body</h3><${Body} id=${id} part="request" body=${body} headers=${headers} />`}
+    ${query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(query)]} />`}
+    ${body && body.size > 0 && html`<h3>Body</h3><${Body} id=${id} part="request" body=${body} headers=${headers} />`}
     <h3>Headers</h3>
     <${Pairs} pairs=${headers} />
   `;
@@ -72,28 +92,35 @@ function RequestPart({ request: { id, query, request_headers: headers, request_b
 // These are the server's own, in dev mode only.
 const OWN_HEADERS = new Set(["x-request-id", "x-snaxum-gen", "x-snaxum-stale", "server-timing"]);
 
+/** @param {{ request: RequestDetail }} props */
 function ResponsePart({ request: { id, response_headers: headers, response_body: body } }) {
-  const isOwn = ([name]) => OWN_HEADERS.has(name);
+  const isOwn = (/** @type {[string, string]} */ [name]) => OWN_HEADERS.has(name);
   return html`
-    ${body?.size > 0 ? html`<${Body} id=${id} part="response" body=${body} headers=${headers} />` : html`<p class="dim">${body ? "The body is empty." : "No body is recorded."}</p>`}
+    ${body && body.size > 0 ? html`<${Body} id=${id} part="response" body=${body} headers=${headers} />` : html`<p class="dim">${body ? "The body is empty." : "No body is recorded."}</p>`}
     <h3>Headers</h3>
     <${Pairs} pairs=${headers.filter((pair) => !isOwn(pair))} />
     ${headers.some(isOwn) && html`<details><summary>Headers of dev mode</summary><${Pairs} pairs=${headers.filter(isOwn)} /></details>`}
   `;
 }
 
-/** Returns the messages of a WebSocket in their order: the fetched ones, then newer ones. */
-function messagesOf({ id, messages = [] }, state) {
+/**
+ * Returns the messages of a WebSocket in their order: the fetched ones, then newer ones.
+ * @param {RequestDetail} request
+ * @param {State} state
+ */
+function messagesOf({ id, messages }, state) {
   const last = messages.at(-1)?.number ?? 0;
   const newer = state.messages.filter((message) => message.request === id && message.number > last);
   return [...messages, ...newer.reverse()];
 }
 
+/** @param {{ messages: WebSocketMessage[] }} props */
 function Messages({ messages }) {
   const entries = messages.map((message) => ({ ...message, name: message.direction === "in" ? "→ in" : "← out" }));
   return html`<${EntryList} entries=${entries} label="Messages" word="message" testId="messages" />`;
 }
 
+/** @param {{ lines: LogLine[] }} props */
 export function Logs({ lines }) {
   return html`
     <pre class="logs" tabindex="0" data-testid="logs">${lines.map(
@@ -102,8 +129,9 @@ export function Logs({ lines }) {
   `;
 }
 
+/** @param {{ pairs: [string, string][] }} props */
 function Pairs({ pairs }) {
-  if (!pairs?.length) return html`<p class="dim">none</p>`;
+  if (!pairs.length) return html`<p class="dim">none</p>`;
   return html`
     <table class="facts">
       <tbody>

@@ -20,13 +20,19 @@ import { REQUEST_COLUMNS } from "./request-columns.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
 import { Waterfall } from "./waterfall.js";
 
+/** @import { RouteInfo } from "snaxum-events" */
+/** @import { Column } from "../components/columns.js" */
+/** @import { ListedRequest, View } from "../types.js" */
+/** @import { RowContext } from "./request-columns.js" */
+
 // Rows drawn at first, and added each time the end of the list is visible: a browser cannot lay out
 // thousands of rows for every burst of requests.
 const PAGE_SIZE = 60;
 
+/** @param {View} props */
 export function Requests({ state, filter, onFilter, open: selected, run, part, onOpen }) {
   // The list at the moment the user froze it; new requests are still added to the state.
-  const [frozen, setFrozen] = useState(null);
+  const [frozen, setFrozen] = useState(/** @type {ListedRequest[] | null} */ (null));
   const [drawn, setDrawn] = useState(PAGE_SIZE);
   const [isWaterfall, setWaterfall] = useState(false);
 
@@ -39,15 +45,16 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
     setFrozen(null);
   }, [state.runId]);
   useEffect(() => {
-    function close(event) {
+    function close(/** @type {KeyboardEvent} */ event) {
       // In a text field, such as in Edit and replay, the key must not discard what was typed.
-      if (event.key !== "Escape" || selected === null || event.target.closest("input, textarea, select")) return;
+      if (event.key !== "Escape" || selected === null || (event.target instanceof Element && event.target.closest("input, textarea, select"))) return;
       if (!document.querySelector("dialog[open]")) closeDetails();
     }
     addEventListener("keydown", close);
     return () => removeEventListener("keydown", close);
   });
   const { list, hold } = useListPosition(selected !== null);
+  /** @param {string} id */
   function openRequest(id) {
     hold(id);
     onOpen(id);
@@ -58,15 +65,16 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   latest.current = selected;
   function closeDetails() {
     // The key may come before the effect with the newer id.
-    const id = latest.current;
+    const id = latest.current ?? "";
     hold(id);
     onOpen(null);
-    setTimeout(() => document.querySelector(`.requests > .list [data-id="${CSS.escape(id)}"]`)?.focus({ preventScroll: true }));
+    const row = () => /** @type {HTMLElement | null} */ (document.querySelector(`.requests > .list [data-id="${CSS.escape(id)}"]`));
+    setTimeout(() => row()?.focus({ preventScroll: true }));
   }
   const { matches, problems } = useMemo(() => parseFilter(filter), [filter]);
   const listed = frozen ?? state.requests;
   const columns = useColumns("requests", REQUEST_COLUMNS);
-  const requests = useMemo(() => columns.sorted(listed.filter(matches)), [listed, matches, columns.sort]);
+  const requests = useMemo(() => columns.sorted(listed.filter(matches), { isPinned: false }), [listed, matches, columns.sort]);
   const pinned = useMemo(() => new Set(state.pins.map(({ id }) => id)), [state.pins]);
   useAnnouncement("filter", problems.length ? `filter term ignored: ${problems.map(visible).join("; ")}` : "");
 
@@ -141,10 +149,13 @@ function showProfile(id) {
   return html`<${ProfileView} id=${id} isRunning />`;
 }
 
-/** Where an open request is a page of its own: the way back to the list, and to the rows around it. */
+/**
+ * Where an open request is a page of its own: the way back to the list, and to the rows around it.
+ * @param {{ requests: ListedRequest[], selected: string, open: (id: string) => void, close: () => void }} props
+ */
 function PageNav({ requests, selected, open, close }) {
   const index = requests.findIndex(({ id }) => id === selected);
-  const step = (label, title, request) => html`
+  const step = (/** @type {string} */ label, /** @type {string} */ title, /** @type {ListedRequest | undefined} */ request) => html`
     <button type="button" title=${title} aria-disabled=${request ? null : "true"} onClick=${() => request && open(request.id)}>${label}</button>
   `;
   return html`
@@ -159,7 +170,10 @@ function PageNav({ requests, selected, open, close }) {
   `;
 }
 
-/** Buttons for common terms. They only edit the filter's text. */
+/**
+ * Buttons for common terms. They only edit the filter's text.
+ * @param {Pick<View, "filter" | "onFilter">} props
+ */
 function Chips({ filter, onFilter }) {
   return html`
     <div class="chips" role="group" aria-label="Common filters">
@@ -171,16 +185,21 @@ function Chips({ filter, onFilter }) {
   `;
 }
 
+/** @param {{ reached: () => void }} props */
 function ListEnd({ reached }) {
-  const end = useRef(null);
+  const end = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
     const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && reached(), { rootMargin: "400px" });
-    observer.observe(end.current);
+    if (end.current) observer.observe(end.current);
     return () => observer.disconnect();
   }, []);
   return html`<p ref=${end} class="no-results"><button type="button" onClick=${reached}>Show more</button></p>`;
 }
 
+/**
+ * @param {ListedRequest[]} frozen
+ * @param {ListedRequest[]} requests
+ */
 function countNew(frozen, requests) {
   // Compares ids, because a snapshot replaces the objects.
   const index = requests.findIndex(({ id }) => id === frozen[0].id);
@@ -190,15 +209,17 @@ function countNew(frozen, requests) {
 /**
  * Restores the place of the list while a request opens and closes: it is hidden behind the request, or its rows move
  * because it is narrower. Returns the list's ref, and a function to call before `id` opens or closes.
+ * @param {boolean} isOpen
  */
 function useListPosition(isOpen) {
-  const list = useRef(null);
-  const hidden = useRef(null);
-  const anchor = useRef(null);
-  const rowOf = (id) => list.current?.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const hidden = useRef(/** @type {{ list: number, page: number } | null} */ (null));
+  const anchor = useRef(/** @type {{ id: string, top?: number } | null} */ (null));
+  const rowOf = (/** @type {string} */ id) => list.current?.querySelector(`[data-id="${CSS.escape(id)}"]`);
+  /** @param {string} id */
   function hold(id) {
     const isHidden = !list.current?.offsetParent;
-    if (!isHidden) hidden.current = { list: list.current.scrollTop, page: scrollY };
+    if (list.current && !isHidden) hidden.current = { list: list.current.scrollTop, page: scrollY };
     anchor.current = isHidden ? null : { id, top: rowOf(id)?.getBoundingClientRect().top };
   }
   useLayoutEffect(() => {
@@ -216,12 +237,22 @@ function useListPosition(isOpen) {
   return { list, hold };
 }
 
-// A finished request never changes, so most rows need not be drawn again.
+/** @typedef {{ request: ListedRequest, isSelected: boolean, isTabStop: boolean, isPinned: boolean, columns: Column<ListedRequest, RowContext>[], select: (id: string) => void }} RowProps */
+
+/** @type {(keyof RowProps)[]} */
+const DRAWN_PROPS = ["request", "isSelected", "isTabStop", "isPinned", "columns"];
+
+/**
+ * A finished request never changes, so most rows need not be drawn again.
+ * @extends {Component<RowProps>}
+ */
 class RequestRow extends Component {
+  /** @param {RowProps} next */
   shouldComponentUpdate(next) {
-    return ["request", "isSelected", "isTabStop", "isPinned", "columns"].some((name) => next[name] !== this.props[name]);
+    return DRAWN_PROPS.some((name) => next[name] !== this.props[name]);
   }
 
+  /** @param {RowProps} props */
   render({ request, isSelected, isTabStop, isPinned, columns, select }) {
     return html`
       <tr
@@ -238,6 +269,7 @@ class RequestRow extends Component {
   }
 }
 
+/** @param {{ id: string, close: () => void }} props */
 function OtherRun({ id, close }) {
   return html`
     <div class="empty" data-testid="other-run">
@@ -248,6 +280,7 @@ function OtherRun({ id, close }) {
   `;
 }
 
+/** @param {{ routes: RouteInfo[] }} props */
 function NoRequests({ routes }) {
   const route = routes.find(({ methods, params }) => methods.includes("GET") && !params?.length);
   const url = route && appUrl(route.path);

@@ -14,7 +14,13 @@ import { TryWebSocket } from "./try-websocket.js";
 import { formatHash } from "../page/url-hash.js";
 import { useFetch } from "../server/use-fetch.js";
 
-/** `stats` comes from route-stats.js, or is undefined; `isServed` is false for a removed route. */
+/** @import { RouteInfo } from "snaxum-events" */
+/** @import { RouteStats } from "./route-stats.js" */
+
+/**
+ * `isServed` is false for a removed route, of which the least is known.
+ * @param {{ route: RouteInfo, stats?: RouteStats, isServed: boolean, generation: number, runId: string | null }} props
+ */
 export function RouteDetails({ route, stats, isServed, generation, runId }) {
   const canOpen = isServed && route.methods.includes("GET") && route.params?.length === 0;
   const url = canOpen ? appUrl(route.path) : null;
@@ -28,7 +34,7 @@ export function RouteDetails({ route, stats, isServed, generation, runId }) {
       <p><code>${visible(route.handler)}</code> <span class="dim">in</span> <${SourceLink} file=${route.file} line=${route.line} target=${route.id && { route: route.id }} />${route.mode && html` <span class="dim">· ${visible(execution(route))}</span>`}</p>
       ${route.batch && html`<p>One call takes up to ${pluralize(route.batch.max_size, "request")}; the first waits at most ${milliseconds(route.batch.max_wait_ms)} for others.</p>`}
       ${route.workers && html`<p>Runs in ${pluralize(route.workers, "worker")} of its own.</p>`}
-      ${route.via?.length > 0 && html`
+      ${route.via && route.via.length > 0 && html`
         <p>Hooks, in their order: ${route.via.map((hook, index) => html`${index > 0 && ", "}<code>${visible(hook)}</code>`)}</p>
       `}
       ${url && html`<p><a href=${url} target="_blank" rel="noopener noreferrer">Open ${visible(url)}</a></p>`}
@@ -44,18 +50,20 @@ export function RouteDetails({ route, stats, isServed, generation, runId }) {
   `;
 }
 
+/** @param {{ id: string, generation: number }} props */
 function Source({ id, generation }) {
   const { data: source, problem } = useFetch(`routes/${encodeURIComponent(id)}/source`, { version: generation });
   if (problem) return html`<p class="dim">Cannot show the source: ${visible(problem)}.</p>`;
   if (!source) return html`<p class="dim">Loading the source…</p>`;
   return html`
-    <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map(({ line, text }) => html`
+    <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map((/** @type {{ line: number, text: string }} */ { line, text }) => html`
       <span class="line" key=${line}><span class="gutter">${line}</span><code>${visible(text)}</code></span>
     `)}</pre>
     <p class="dim">as loaded in ${version(source.generation)}${source.is_cut && " (first lines only)"}</p>
   `;
 }
 
+/** @param {{ route: RouteInfo, stats?: RouteStats }} props */
 function RecentRequests({ route, stats }) {
   if (!stats) return html`<p class="dim">none received by this page</p>`;
   const allRequests = formatHash({ tab: "requests", q: `route:${quoteValue(route.path)} handler:${quoteValue(route.handler)}` });

@@ -17,6 +17,14 @@ import { RouteDetails } from "./route-details.js";
 import { RouteLookup } from "./route-lookup.js";
 import { collectStats, statsKey } from "./route-stats.js";
 
+/** @import { Reload, RouteInfo, ServerStatus } from "snaxum-events" */
+/** @import { Column } from "../components/columns.js" */
+/** @import { State } from "../server/store.js" */
+/** @import { View } from "../types.js" */
+/** @import { LineContext, RouteLine } from "./route-columns.js" */
+/** @import { RouteStats } from "./route-stats.js" */
+
+/** @satisfies {Record<string, { label: string, className: string }>} */
 export const MARKERS = {
   added: { label: "+ new", className: "good" },
   moved: { label: "~ moved", className: "warn" },
@@ -25,20 +33,21 @@ export const MARKERS = {
   removed: { label: "− removed", className: "bad" },
 };
 
+/** @param {View} props */
 export function Routes({ state, filter, onFilter }) {
-  const [opened, setOpened] = useState(new Set());
+  const [opened, setOpened] = useState(/** @type {Set<string>} */ (new Set()));
   const [isGrouped, setGrouped] = useState(true);
   const stats = useMemo(() => collectStats(state.requests), [state.requests]);
-  const list = useRef(null);
-  const [keyToFocus, setKeyToFocus] = useState(null);
+  const list = useRef(/** @type {HTMLElement | null} */ (null));
+  const [keyToFocus, setKeyToFocus] = useState(/** @type {string | null} */ (null));
   useEffect(() => {
     if (!keyToFocus) return;
-    list.current?.querySelector(`[data-key="${CSS.escape(keyToFocus)}"]`)?.focus();
+    /** @type {HTMLElement | null | undefined} */ (list.current?.querySelector(`[data-key="${CSS.escape(keyToFocus)}"]`))?.focus();
     setKeyToFocus(null);
   }, [keyToFocus]);
   const matches = textMatcher(filter);
   const all = withRemoved(state, stats);
-  const columns = useColumns("routes", routeColumns(all.some(({ route }) => route.via?.length > 0)));
+  const columns = useColumns("routes", routeColumns(all.some(({ route }) => Boolean(route.via?.length))));
   const rows = all.filter(({ route, marker }) =>
     matches(
       route.methods.join(" "), route.path, route.handler, execution(route), route.file, marker?.label ?? "", ...(route.via ?? []),
@@ -47,6 +56,7 @@ export function Routes({ state, filter, onFilter }) {
   const editor = useContext(Editor);
   useActions([{ title: "Open the code of the route in the editor", key: "e", run: () => openSource(editor, placeOfFocus(rows)) }]);
 
+  /** @param {{ methods: string[], path: string }} route */
   function show(route) {
     const key = routeKey(route);
     if (!rows.some((row) => row.key === key)) onFilter("");
@@ -56,9 +66,11 @@ export function Routes({ state, filter, onFilter }) {
 
   if (!all.length) return html`<${NoRoutes} status=${state.status} />`;
   const modules = Map.groupBy(rows, ({ route }) => route.module ?? route.handler.split(".").slice(0, -1).join("."));
+  /** @type {[string, RouteLine[]][]} */
   const groups = isGrouped ? [...modules] : [["", rows]];
   const save = state.reloads.find(({ cause, outcome }) => cause !== "start" && outcome !== "noop");
-  const first = columns.sorted(groups[0]?.[1] ?? [])[0]?.key;
+  const generation = state.status?.generation ?? 0;
+  const first = columns.sorted(groups[0]?.[1] ?? [], { isOpen: false })[0]?.key;
   return html`
     <div class="list" ref=${list}>
       <div class="toolbar">
@@ -66,18 +78,18 @@ export function Routes({ state, filter, onFilter }) {
         <button type="button" aria-pressed=${isGrouped} onClick=${() => setGrouped(!isGrouped)}>By module</button>
         <${ColumnMenu} columns=${columns} />
       </div>
-      <${Modules} save=${save} generation=${state.status.generation} />
+      <${Modules} save=${save} generation=${generation} />
       <table class="rows route-rows" ref=${columns.ref}>
         <caption class="visually-hidden">Routes of the code that is live</caption>
         <thead><tr><${ColumnHeads} columns=${columns} /></tr></thead>
         <tbody onKeyDown=${navigateRows}>
           ${groups.map(([module, group]) => html`<${KeyedRows} key=${`module ${module}`}>
             ${isGrouped && modules.size > 1 && html`<${GroupHead} module=${module} group=${group} save=${save} span=${columns.shown.length} />`}
-            ${columns.sorted(group).map((line) => html`<${KeyedRows} key=${line.key}>
+            ${columns.sorted(group, { isOpen: false }).map((line) => html`<${KeyedRows} key=${line.key}>
               <${RouteRow} line=${line} isFirst=${line.key === first} columns=${columns.shown}
                 isOpen=${opened.has(line.key)} toggle=${() => setOpened(toggled(opened, line.key))} />
               ${opened.has(line.key) && html`<tr class="expanded-row"><td colspan=${columns.shown.length}>
-                <${RouteDetails} route=${line.route} stats=${line.stats} isServed=${line.marker !== MARKERS.removed} generation=${state.status.generation} runId=${state.runId} />
+                <${RouteDetails} route=${line.route} stats=${line.stats} isServed=${line.marker !== MARKERS.removed} generation=${generation} runId=${state.runId} />
               </td></tr>`}
             </>`)}
           </>`)}
@@ -88,18 +100,22 @@ export function Routes({ state, filter, onFilter }) {
   `;
 }
 
-/** The picture of the modules, drawn when it is unfolded. */
+/**
+ * The picture of the modules, drawn when it is unfolded.
+ * @param {{ save?: Reload, generation: number }} props
+ */
 function Modules({ save, generation }) {
   const [isOpen, setOpen] = useState(false);
   const count = save?.modules?.length ?? 0;
   return html`
-    <details class="modules-picture" data-testid="modules" onToggle=${(event) => setOpen(event.target.open)}>
+    <details class="modules-picture" data-testid="modules" onToggle=${(/** @type {{ target: HTMLDetailsElement }} */ { target }) => setOpen(target.open)}>
       <summary>Modules${count > 0 && html` <span class="dim">· the last save ran ${count}</span>`}</summary>
       ${isOpen && html`<${ModuleGraph} reload=${save} generation=${generation} />`}
     </details>
   `;
 }
 
+/** @param {{ module: string, group: RouteLine[], save?: Reload, span: number }} props */
 function GroupHead({ module, group, save, span }) {
   const hasRun = save?.modules?.some(({ name }) => name === module);
   return html`
@@ -109,34 +125,45 @@ function GroupHead({ module, group, save, span }) {
   `;
 }
 
-/** Returns the source of the route that has the focus, or is open around it. */
+/**
+ * Returns the source of the route that has the focus, or is open around it.
+ * @param {RouteLine[]} rows
+ */
 function placeOfFocus(rows) {
   const focused = document.activeElement;
   const row = focused?.closest("[data-key]") ?? focused?.closest(".expanded-row")?.previousElementSibling;
-  const route = rows.find(({ key }) => key === row?.dataset.key)?.route;
+  const route = rows.find(({ key }) => key === row?.getAttribute("data-key"))?.route;
   if (!route) throw new Error("Move to a route with j or k");
   return { file: route.file, line: route.line, target: { route: route.id } };
 }
 
-/** Returns the routes with their markers, followed by the routes that the last reload removed. */
+/**
+ * Returns the routes with their markers, followed by the routes that the last reload removed.
+ * @param {State} state
+ * @param {Map<string, RouteStats>} stats
+ * @returns {RouteLine[]}
+ */
 function withRemoved(state, stats) {
   const reload = lastSuccessfulReload(state);
+  /** @type {Map<string, { label: string, className: string }>} */
   const markers = new Map();
   // At startup every route is new, so markers would carry no information.
   const diff = reload && reload.cause !== "start" ? reload.diff : null;
-  for (const kind of ["shadowed", "changed", "moved", "added"]) {
+  for (const kind of /** @type {const} */ (["shadowed", "changed", "moved", "added"])) {
     for (const route of diff?.[kind] ?? []) markers.set(routeKey(route), MARKERS[kind]);
   }
   return [
     ...state.routes.map((route) => ({ route, marker: markers.get(routeKey(route)), key: routeKey(route), stats: stats.get(statsKey(route.path, route.handler)) })),
-    ...(diff?.removed ?? []).map((route) => ({ route, marker: MARKERS.removed, key: `removed ${routeKey(route)}` })),
+    ...(diff?.removed ?? []).map((removed) => ({ route: /** @type {RouteInfo} */ (removed), marker: MARKERS.removed, key: `removed ${routeKey(removed)}` })),
   ];
 }
 
+/** @param {{ methods: string[], path: string }} route */
 function routeKey({ methods, path }) {
   return `${methods.join(",")} ${path}`;
 }
 
+/** @param {{ line: RouteLine, isFirst: boolean, isOpen: boolean, columns: Column<RouteLine, LineContext>[], toggle: () => void }} props */
 function RouteRow({ line, isFirst, isOpen, columns, toggle }) {
   const isRemoved = line.marker === MARKERS.removed;
   return html`
@@ -153,8 +180,9 @@ def hello(request: Request) -> dict:
     return {"hello": "world"}
 `;
 
+/** @param {{ status: ServerStatus | null }} props */
 function NoRoutes({ status }) {
-  if (!status.generation && status.state === "failing") {
+  if (status?.state === "failing" && !status.generation) {
     return html`
       <div class="empty">
         <h2>No routes are served</h2>
