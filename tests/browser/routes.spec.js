@@ -210,3 +210,36 @@ test("a route shows the hooks that its requests meet, once there are any", async
   await expect(page.getByTestId("route-lookup-result")).toContainText("via after_request hooks.mark");
   expect(errors).toEqual([]);
 });
+
+test("a link opens a route, which stays open, and thousands of routes are drawn in parts", async ({ page, world, errors }) => {
+  const many = Array.from({ length: 3000 }, (_, index) => `@route("/many/${index}/<int:id>")\ndef many_${index}(request: Request) -> dict:\n    return {}\n`);
+  world.edit("many.py", `from snaxum import Request, route\n\n${many.join("\n")}`);
+  await expect(page.getByTestId("tab-routes")).toContainText("3004");
+  const rows = page.getByTestId("route-row");
+  expect(await rows.count()).toBeLessThan(400);
+
+  await page.goto(`${page.url().split("#")[0]}#routes?open=${encodeURIComponent("GET /many/2900/<int:id>")}`);
+  const opened = row(page, "/many/2900/<int:id>");
+  await expect(opened).toBeFocused();
+  await expect(page.getByTestId("route-details")).toContainText("many.many_2900");
+  await page.reload();
+  await expect(page.getByTestId("route-details")).toContainText("many.many_2900");
+  await opened.click();
+  await expect(page.getByTestId("route-details")).toHaveCount(0);
+  await expect(page).not.toHaveURL(/open=/);
+  expect(errors).toEqual([]);
+});
+
+test("a request draws the row of its route only", async ({ page, world, errors }) => {
+  await expect(page.getByTestId("route-row")).toHaveCount(4);
+  await page.locator(".route-rows").evaluate((table) => {
+    window.drawn = new Set();
+    new MutationObserver((records) => {
+      for (const { target } of records) window.drawn.add((target.nodeType === 1 ? target : target.parentElement).closest("tr").dataset.key);
+    }).observe(table, { childList: true, subtree: true, characterData: true, attributes: true });
+  });
+  for (let count = 0; count < 5; count += 1) await world.get("/files/a");
+  await expect(row(page, "/files").locator("td").nth(5)).toHaveText("5");
+  expect(await page.evaluate(() => [...window.drawn])).toEqual(["GET /files/<path:rest>"]);
+  expect(errors).toEqual([]);
+});

@@ -2,6 +2,8 @@
 //
 // One row at a time can be reached with Tab; the arrow keys move from there. Knows nothing of what a row shows.
 
+import { useEffect, useRef } from "../vendor/preact-htm.js";
+
 /** @import { Click, KeyPress } from "../types.js" */
 
 /**
@@ -39,6 +41,30 @@ export function onRowClick(select) {
     if (selection && !selection.isCollapsed && event.currentTarget.contains(selection.anchorNode)) return;
     select();
   };
+}
+
+/**
+ * Moves the focus to the row that a link opens, when the table appears and when the user follows another link. Returns
+ * the ref of an element around the rows. A row that the user opens has the focus already.
+ * @param {string | null} key the `data-key` of the row
+ */
+export function useLinkedRow(key) {
+  const around = useRef(/** @type {HTMLElement | null} */ (null));
+  useEffect(() => {
+    if (key !== null) focusRow(around.current, key);
+  }, [key]);
+  return around;
+}
+
+/**
+ * @param {HTMLElement | null} around
+ * @param {string} key
+ */
+export function focusRow(around, key) {
+  const row = /** @type {HTMLElement | null} */ (around?.querySelector(`[data-key="${CSS.escape(key)}"]`) ?? null);
+  if (!row || row.contains(document.activeElement)) return;
+  row.focus({ preventScroll: true });
+  row.scrollIntoView({ block: "nearest" });
 }
 
 /**

@@ -6,7 +6,7 @@
 /** @import { View } from "../types.js" */
 /** @import { State } from "../server/store.js" */
 
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { ContractList, ContractSummary } from "./contract.js";
 import { changedSinceReload } from "../errors/failures.js";
 import { textMatcher } from "../components/filter.js";
@@ -15,9 +15,9 @@ import { ImportPaths } from "./import-path.js";
 import { outcomeText } from "./outcome.js";
 import { PhaseBar, PhaseLegend, PhaseScale, PhaseTable, RELOAD_PHASES } from "../components/phases.js";
 import { Logs } from "../requests/request-parts.js";
-import { MARKERS } from "../routes/routes.js";
+import { MARKERS } from "../routes/route-lines.js";
 import { SourceLink } from "../components/source-link.js";
-import { KeyedRows, navigateRows, onRowClick, toggled } from "../components/table-nav.js";
+import { KeyedRows, navigateRows, onRowClick, useLinkedRow } from "../components/table-nav.js";
 import { Traceback } from "../errors/traceback.js";
 import { useFetch } from "../server/use-fetch.js";
 
@@ -44,10 +44,30 @@ const STRATEGIES = {
 const KINDS = /** @type {Kind[]} */ (Object.keys(MARKERS));
 
 /** @param {View} props */
-export function Reloads({ state, filter }) {
+export function Reloads({ state, filter, open, run, onOpen }) {
   const [opened, setOpened] = useState(/** @type {Set<number>} */ (new Set()));
   // A new process numbers its reloads from 1 again.
-  useEffect(() => setOpened(new Set()), [state.runId]);
+  const runId = useRef(state.runId);
+  useEffect(() => {
+    if (runId.current === state.runId) return;
+    runId.current = state.runId;
+    setOpened(new Set());
+    if (open !== null) onOpen(null);
+  }, [state.runId]);
+  const linked = useLinkedRow(open);
+  const isOfThisRun = !run || run === state.runId;
+  const isOpen = (/** @type {number} */ id) => opened.has(id) || (isOfThisRun && String(id) === open);
+
+  /** @param {number} id */
+  function toggle(id) {
+    const isClosing = isOpen(id);
+    // The URL has the row that was opened last; the others stay open.
+    if (isOfThisRun && open !== null && (!isClosing || String(id) !== open)) opened.add(Number(open));
+    if (isClosing) opened.delete(id);
+    setOpened(new Set(opened));
+    if (!isClosing) onOpen(String(id));
+    else if (String(id) === open) onOpen(null);
+  }
   const matches = textMatcher(filter);
   const reloads = state.reloads.filter(({ generation, outcome, cause, files, traceback }) =>
     matches(version(generation), OUTCOMES[outcome]?.word, cause, ...files, traceback?.type ?? "", traceback?.message ?? ""),
@@ -61,9 +81,11 @@ export function Reloads({ state, filter }) {
       </div>
     `;
   }
+  const isGone = open !== null && !(isOfThisRun && state.reloads.some(({ id }) => String(id) === open));
   return html`
-    <div class="list">
+    <div class="list" ref=${linked}>
       <div class="toolbar"><${PhaseLegend} phases=${RELOAD_PHASES} /></div>
+      ${isGone && html`<p class="problem" role="status">Reload #${visible(open)} is not listed: ${isOfThisRun ? "only the newest reloads are stored" : "it belongs to a process that has ended"}.</p>`}
       <table class="rows reload-rows">
         <caption class="visually-hidden">Newest reloads first</caption>
         <thead>
@@ -80,8 +102,8 @@ export function Reloads({ state, filter }) {
         <tbody onKeyDown=${navigateRows}>
           ${reloads.map((reload, index) => html`<${KeyedRows} key=${`${state.runId} ${reload.id}`}>
             <${ReloadRow} reload=${reload} pinResults=${reload.outcome === "ok" ? state.pinResults[reload.generation] : undefined} isFirst=${index === 0}
-              isOpen=${opened.has(reload.id)} toggle=${() => setOpened(toggled(opened, reload.id))} />
-            ${opened.has(reload.id) && html`<tr class="expanded-row"><td colspan="7"><${ReloadDetails} reload=${reload} state=${state} /></td></tr>`}
+              isOpen=${isOpen(reload.id)} toggle=${() => toggle(reload.id)} />
+            ${isOpen(reload.id) && html`<tr class="expanded-row"><td colspan="7"><${ReloadDetails} reload=${reload} state=${state} /></td></tr>`}
           </>`)}
         </tbody>
       </table>
@@ -92,10 +114,10 @@ export function Reloads({ state, filter }) {
 
 /** @param {{ reload: Reload, pinResults?: { passing: number, failing: number }, isFirst: boolean, isOpen: boolean, toggle: () => void }} props */
 function ReloadRow({ reload, pinResults, isFirst, isOpen, toggle }) {
-  const { time_ms, outcome, generation, total_ms, phases, files, cause, traceback } = reload;
+  const { id, time_ms, outcome, generation, total_ms, phases, files, cause, traceback } = reload;
   const { glyph, word, className } = OUTCOMES[outcome] ?? { glyph: "?", word: outcome, className: "dim" };
   return html`
-    <tr data-row data-testid="reload-row" tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
+    <tr data-row data-key=${id} data-testid="reload-row" tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
       <td class="c-time dim">${timeOfDay(time_ms)}</td>
       <td class="c-outcome">
         <button type="button" class=${`expander ${className}`} tabindex="-1" aria-expanded=${isOpen}>${glyph} ${visible(word)}</button>

@@ -8,6 +8,7 @@ import { appUrl } from "../server/api.js";
 import { SlowRequests } from "../components/current-load.js";
 import { ColumnHeads, ColumnMenu, useColumns } from "../components/columns.js";
 import { pluralize, visible } from "../components/format.js";
+import { ListEnd } from "../components/list-end.js";
 import { HarButton } from "../export/har-button.js";
 import { useAnnouncement } from "../page/live-region.js";
 import { PhaseLegend, REQUEST_PHASES } from "../components/phases.js";
@@ -183,17 +184,6 @@ function Chips({ filter, onFilter }) {
       `)}
     </div>
   `;
-}
-
-/** @param {{ reached: () => void }} props */
-function ListEnd({ reached }) {
-  const end = useRef(/** @type {HTMLElement | null} */ (null));
-  useEffect(() => {
-    const observer = new IntersectionObserver(([entry]) => entry.isIntersecting && reached(), { rootMargin: "400px" });
-    if (end.current) observer.observe(end.current);
-    return () => observer.disconnect();
-  }, []);
-  return html`<p ref=${end} class="no-results"><button type="button" onClick=${reached}>Show more</button></p>`;
 }
 
 /**

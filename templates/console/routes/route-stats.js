@@ -1,6 +1,8 @@
 // Statistics of each route, from the requests that this page has received.
 //
-// Pure. Never asks the server, which stores fewer requests.
+// Reads only the requests that are new since the last update. Never asks the server, which stores fewer requests.
+
+import { listChanges } from "../server/list-changes.js";
 
 /** @import { ListedRequest } from "../types.js" */
 
@@ -8,29 +10,63 @@
 
 const RECENT_REQUESTS = 5;
 
+export class StatsOfRoutes {
+  /** @type {ListedRequest[]} */
+  #requests = [];
+  /** The requests of each route. @type {Map<string, Set<ListedRequest>>} */
+  #byRoute = new Map();
+  /** @type {Map<string, RouteStats>} */
+  #stats = new Map();
+
+  /**
+   * Returns the statistics by `statsKey`: the same objects where no request is new.
+   * @param {ListedRequest[]} requests the newest first
+   */
+  update(requests) {
+    const changes = listChanges(this.#requests, requests);
+    this.#requests = requests;
+    const changed = new Set();
+    for (const { before } of changes) {
+      if (before?.route == null) continue;
+      changed.add(keyOf(before));
+      this.#byRoute.get(keyOf(before))?.delete(before);
+    }
+    for (const { after } of changes) {
+      if (after?.route == null) continue;
+      const key = keyOf(after);
+      changed.add(key);
+      const known = this.#byRoute.get(key);
+      if (known) known.add(after);
+      else this.#byRoute.set(key, new Set([after]));
+    }
+    for (const key of changed) {
+      const ofRoute = this.#byRoute.get(key);
+      if (ofRoute?.size) {
+        this.#stats.set(key, statsOf(ofRoute));
+      } else {
+        this.#byRoute.delete(key);
+        this.#stats.delete(key);
+      }
+    }
+    return this.#stats;
+  }
+}
+
 /**
- * Returns the statistics by `statsKey`.
- * @param {ListedRequest[]} requests
- * @returns {Map<string, RouteStats>}
+ * @param {Set<ListedRequest>} requests the oldest first
+ * @returns {RouteStats}
  */
-export function collectStats(requests) {
-  /** @type {Map<string, RouteStats & { times: number[] }>} */
-  const byRoute = new Map();
-  for (const request of requests) {
-    if (request.route == null) continue;
-    const key = statsKey(request.route, request.handler);
-    let stats = byRoute.get(key);
-    if (!stats) byRoute.set(key, (stats = { hits: 0, errors: 0, p95_ms: 0, times: [], recent: [] }));
-    stats.hits += 1;
-    if (request.status >= 500) stats.errors += 1;
-    stats.times.push(request.total_ms);
-    if (stats.recent.length < RECENT_REQUESTS) stats.recent.push(request);
-  }
-  for (const stats of byRoute.values()) {
-    const sorted = Float64Array.from(stats.times).sort();
-    stats.p95_ms = sorted[Math.ceil(sorted.length * 0.95) - 1];
-  }
-  return byRoute;
+function statsOf(requests) {
+  const times = Float64Array.from(requests, ({ total_ms }) => total_ms).sort();
+  let errors = 0;
+  for (const { status } of requests) if (status >= 500) errors += 1;
+  const recent = [...requests].slice(-RECENT_REQUESTS).reverse();
+  return { hits: requests.size, errors, p95_ms: times[Math.ceil(times.length * 0.95) - 1], recent };
+}
+
+/** @param {ListedRequest} request */
+function keyOf({ route, handler }) {
+  return statsKey(route, handler);
 }
 
 /**

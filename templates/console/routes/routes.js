@@ -1,76 +1,72 @@
-// The Routes tab: all routes, and which of them the last reload added, moved, changed or removed.
+// The Routes tab: the routes by module, and which of them the last reload added, moved, changed or removed.
 //
-// Shows the routes in the server's order. Never matches a path to a route: the server does. An open
-// route is in route-details.js.
+// Shows the routes in the server's order. Never matches a path to a route: the server does. The lines are in
+// route-lines.js, an open route in route-details.js.
 
-import { html, useContext, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { Component, html, useContext, useMemo, useState } from "../vendor/preact-htm.js";
 import { ColumnHeads, ColumnMenu, useColumns } from "../components/columns.js";
-import { textMatcher } from "../components/filter.js";
-import { execution, pluralize, visible } from "../components/format.js";
+import { pluralize, visible } from "../components/format.js";
+import { ListEnd } from "../components/list-end.js";
 import { Editor, openSource } from "../components/source-link.js";
-import { KeyedRows, navigateRows, onRowClick, toggled } from "../components/table-nav.js";
+import { focusRow, KeyedRows, navigateRows, onRowClick, useLinkedRow } from "../components/table-nav.js";
 import { useActions } from "../page/actions.js";
-import { lastSuccessfulReload } from "../server/store.js";
 import { ModuleGraph } from "./module-graph.js";
 import { routeColumns } from "./route-columns.js";
 import { RouteDetails } from "./route-details.js";
 import { RouteLookup } from "./route-lookup.js";
-import { collectStats, statsKey } from "./route-stats.js";
+import { MARKERS, routeKey, useRouteLines } from "./route-lines.js";
 
-/** @import { Reload, RouteInfo, ServerStatus } from "snaxum-events" */
+/** @import { Reload, ServerStatus } from "snaxum-events" */
 /** @import { Column } from "../components/columns.js" */
-/** @import { State } from "../server/store.js" */
 /** @import { View } from "../types.js" */
 /** @import { LineContext, RouteLine } from "./route-columns.js" */
-/** @import { RouteStats } from "./route-stats.js" */
 
-/** @satisfies {Record<string, { label: string, className: string }>} */
-export const MARKERS = {
-  added: { label: "+ new", className: "good" },
-  moved: { label: "~ moved", className: "warn" },
-  changed: { label: "~ changed", className: "warn" },
-  shadowed: { label: "◐ shadowed", className: "warn" },
-  removed: { label: "− removed", className: "bad" },
-};
+// Rows drawn at first, and added each time the end of the list is visible.
+const PAGE_SIZE = 100;
 
 /** @param {View} props */
-export function Routes({ state, filter, onFilter }) {
+export function Routes({ state, filter, onFilter, open, onOpen }) {
   const [opened, setOpened] = useState(/** @type {Set<string>} */ (new Set()));
   const [isGrouped, setGrouped] = useState(true);
-  const stats = useMemo(() => collectStats(state.requests), [state.requests]);
-  const list = useRef(/** @type {HTMLElement | null} */ (null));
-  const [keyToFocus, setKeyToFocus] = useState(/** @type {string | null} */ (null));
-  useEffect(() => {
-    if (!keyToFocus) return;
-    /** @type {HTMLElement | null | undefined} */ (list.current?.querySelector(`[data-key="${CSS.escape(keyToFocus)}"]`))?.focus();
-    setKeyToFocus(null);
-  }, [keyToFocus]);
-  const matches = textMatcher(filter);
-  const all = withRemoved(state, stats);
-  const columns = useColumns("routes", routeColumns(all.some(({ route }) => Boolean(route.via?.length))));
-  const rows = all.filter(({ route, marker }) =>
-    matches(
-      route.methods.join(" "), route.path, route.handler, execution(route), route.file, marker?.label ?? "", ...(route.via ?? []),
-    ),
-  );
+  const [drawn, setDrawn] = useState(PAGE_SIZE);
+  const { lines, isEmpty, hasHooks } = useRouteLines(state, filter);
+  const columns = useColumns("routes", routeColumns(hasHooks));
+  const list = useLinkedRow(open);
   const editor = useContext(Editor);
-  useActions([{ title: "Open the code of the route in the editor", key: "e", run: () => openSource(editor, placeOfFocus(rows)) }]);
+  useActions([{ title: "Open the code of the route in the editor", key: "e", run: () => openSource(editor, placeOfFocus(lines)) }]);
+  const groups = useMemo(() => {
+    /** @type {[string, RouteLine[]][]} */
+    const all = isGrouped ? [...Map.groupBy(lines, moduleOf)] : [["", lines]];
+    return all.map(([module, group]) => /** @type {[string, RouteLine[]]} */ ([module, columns.sorted(group, { isOpen: false })]));
+  }, [lines, isGrouped, columns.all, columns.sort]);
+  const isOpen = (/** @type {string} */ key) => opened.has(key) || key === open;
+
+  /** @param {string} key */
+  function toggle(key) {
+    const isClosing = isOpen(key);
+    // The URL has the row that was opened last; the others stay open.
+    if (open !== null && key !== open) opened.add(open);
+    if (isClosing) opened.delete(key);
+    setOpened(new Set(opened));
+    if (!isClosing) onOpen(key);
+    else if (key === open) onOpen(null);
+  }
 
   /** @param {{ methods: string[], path: string }} route */
   function show(route) {
     const key = routeKey(route);
-    if (!rows.some((row) => row.key === key)) onFilter("");
-    setOpened(new Set([...opened, key]));
-    setKeyToFocus(key);
+    if (!lines.some((line) => line.key === key)) onFilter("");
+    if (key === open) return focusRow(list.current, key);
+    if (open !== null) setOpened(new Set([...opened, open]));
+    return onOpen(key);
   }
 
-  if (!all.length) return html`<${NoRoutes} status=${state.status} />`;
-  const modules = Map.groupBy(rows, ({ route }) => route.module ?? route.handler.split(".").slice(0, -1).join("."));
-  /** @type {[string, RouteLine[]][]} */
-  const groups = isGrouped ? [...modules] : [["", rows]];
+  if (isEmpty) return html`<${NoRoutes} status=${state.status} />`;
   const save = state.reloads.find(({ cause, outcome }) => cause !== "start" && outcome !== "noop");
   const generation = state.status?.generation ?? 0;
-  const first = columns.sorted(groups[0]?.[1] ?? [], { isOpen: false })[0]?.key;
+  const ordered = groups.flatMap(([, group]) => group);
+  const first = ordered[0]?.key;
+  const end = Math.max(drawn, open === null ? 0 : ordered.findIndex(({ key }) => key === open) + 1);
   return html`
     <div class="list" ref=${list}>
       <div class="toolbar">
@@ -83,21 +79,43 @@ export function Routes({ state, filter, onFilter }) {
         <caption class="visually-hidden">Routes of the code that is live</caption>
         <thead><tr><${ColumnHeads} columns=${columns} /></tr></thead>
         <tbody onKeyDown=${navigateRows}>
-          ${groups.map(([module, group]) => html`<${KeyedRows} key=${`module ${module}`}>
-            ${isGrouped && modules.size > 1 && html`<${GroupHead} module=${module} group=${group} save=${save} span=${columns.shown.length} />`}
-            ${columns.sorted(group, { isOpen: false }).map((line) => html`<${KeyedRows} key=${line.key}>
-              <${RouteRow} line=${line} isFirst=${line.key === first} columns=${columns.shown}
-                isOpen=${opened.has(line.key)} toggle=${() => setOpened(toggled(opened, line.key))} />
-              ${opened.has(line.key) && html`<tr class="expanded-row"><td colspan=${columns.shown.length}>
+          ${firstOf(groups, end).map(([module, group, all]) => html`<${KeyedRows} key=${`module ${module}`}>
+            ${isGrouped && groups.length > 1 && html`<${GroupHead} module=${module} group=${all} save=${save} span=${columns.shown.length} />`}
+            ${group.map((line) => html`<${KeyedRows} key=${line.key}>
+              <${RouteRow} line=${line} isFirst=${line.key === first} columns=${columns.shown} isOpen=${isOpen(line.key)} toggle=${toggle} />
+              ${isOpen(line.key) && html`<tr class="expanded-row"><td colspan=${columns.shown.length}>
                 <${RouteDetails} route=${line.route} stats=${line.stats} isServed=${line.marker !== MARKERS.removed} generation=${generation} runId=${state.runId} />
               </td></tr>`}
             </>`)}
           </>`)}
         </tbody>
       </table>
-      ${!rows.length && html`<p class="no-results">No route matches <q>${filter}</q>.</p>`}
+      ${ordered.length > end && html`<${ListEnd} key=${end} reached=${() => setDrawn(end + PAGE_SIZE)} />`}
+      ${!lines.length && html`<p class="no-results">No route matches <q>${filter}</q>.</p>`}
     </div>
   `;
+}
+
+/** @param {RouteLine} line */
+function moduleOf({ route }) {
+  return route.module ?? route.handler.split(".").slice(0, -1).join(".");
+}
+
+/**
+ * Returns the groups with their first lines, `count` in all, and all of their lines.
+ * @param {[string, RouteLine[]][]} groups
+ * @param {number} count
+ */
+function firstOf(groups, count) {
+  /** @type {[string, RouteLine[], RouteLine[]][]} */
+  const shown = [];
+  let left = count;
+  for (const [module, lines] of groups) {
+    if (left <= 0) break;
+    shown.push([module, lines.slice(0, left), lines]);
+    left -= lines.length;
+  }
+  return shown;
 }
 
 /**
@@ -137,40 +155,25 @@ function placeOfFocus(rows) {
   return { file: route.file, line: route.line, target: { route: route.id } };
 }
 
-/**
- * Returns the routes with their markers, followed by the routes that the last reload removed.
- * @param {State} state
- * @param {Map<string, RouteStats>} stats
- * @returns {RouteLine[]}
- */
-function withRemoved(state, stats) {
-  const reload = lastSuccessfulReload(state);
-  /** @type {Map<string, { label: string, className: string }>} */
-  const markers = new Map();
-  // At startup every route is new, so markers would carry no information.
-  const diff = reload && reload.cause !== "start" ? reload.diff : null;
-  for (const kind of /** @type {const} */ (["shadowed", "changed", "moved", "added"])) {
-    for (const route of diff?.[kind] ?? []) markers.set(routeKey(route), MARKERS[kind]);
+/** @typedef {{ line: RouteLine, isFirst: boolean, isOpen: boolean, columns: Column<RouteLine, LineContext>[], toggle: (key: string) => void }} RouteRowProps */
+
+// Most requests change one row.
+/** @extends {Component<RouteRowProps>} */
+class RouteRow extends Component {
+  /** @param {RouteRowProps} next */
+  shouldComponentUpdate(next) {
+    return /** @type {const} */ (["line", "isFirst", "isOpen", "columns"]).some((name) => next[name] !== this.props[name]);
   }
-  return [
-    ...state.routes.map((route) => ({ route, marker: markers.get(routeKey(route)), key: routeKey(route), stats: stats.get(statsKey(route.path, route.handler)) })),
-    ...(diff?.removed ?? []).map((removed) => ({ route: /** @type {RouteInfo} */ (removed), marker: MARKERS.removed, key: `removed ${routeKey(removed)}` })),
-  ];
-}
 
-/** @param {{ methods: string[], path: string }} route */
-function routeKey({ methods, path }) {
-  return `${methods.join(",")} ${path}`;
-}
-
-/** @param {{ line: RouteLine, isFirst: boolean, isOpen: boolean, columns: Column<RouteLine, LineContext>[], toggle: () => void }} props */
-function RouteRow({ line, isFirst, isOpen, columns, toggle }) {
-  const isRemoved = line.marker === MARKERS.removed;
-  return html`
-    <tr data-row data-key=${line.key} data-testid="route-row" class=${isRemoved ? "removed" : ""} tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
-      ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(line) ?? ""}`}>${cell(line, { isOpen })}</td>`)}
-    </tr>
-  `;
+  /** @param {RouteRowProps} props */
+  render({ line, isFirst, isOpen, columns }) {
+    const isRemoved = line.marker === MARKERS.removed;
+    return html`
+      <tr data-row data-key=${line.key} data-testid="route-row" class=${isRemoved ? "removed" : ""} tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(() => this.props.toggle(line.key))}>
+        ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(line) ?? ""}`}>${cell(line, { isOpen })}</td>`)}
+      </tr>
+    `;
+  }
 }
 
 const FIRST_ROUTE = `from snaxum import route, Request

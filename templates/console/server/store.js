@@ -217,7 +217,7 @@ export function reduce(state, message) {
 
 /**
  * Returns the newest reload that took effect, or undefined.
- * @param {State} state
+ * @param {Pick<State, "reloads">} state
  */
 export function lastSuccessfulReload(state) {
   return state.reloads.find((reload) => reload.outcome === "ok");
