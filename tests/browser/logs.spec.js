@@ -43,6 +43,7 @@ test("printed and logged lines are one timeline with requests and reloads, and l
   await expect(lines.nth(2)).toContainText("bought tea");
   await expect(lines.nth(2).locator("a.source-link")).toHaveText("python/app.py:9");
   await expect(lines.nth(3)).toContainText("loading the shop");
+  await expect(lines.nth(2).getByRole("link", { name: "module app" })).toHaveAttribute("href", "#routes?q=python%2Fapp.py");
   await expect(lines.nth(3).getByRole("link", { name: "save #1" })).toBeVisible();
   // A request ends after its lines.
   await expect(page.locator(".entry").first()).toContainText("/buy/tea");
@@ -51,7 +52,7 @@ test("printed and logged lines are one timeline with requests and reloads, and l
   await expect(page.getByTestId("logs")).toContainText("bought tea");
 });
 
-test("the timeline is filtered by line, level, error and file", async ({ page, world }) => {
+test("the timeline is filtered by line, level, error, file, logger and request", async ({ page, world }) => {
   await world.get("/buy/tea");
   await world.get("/buy/milk");
   await world.get("/boom");
@@ -67,8 +68,87 @@ test("the timeline is filtered by line, level, error and file", async ({ page, w
   await shows("error:value", ["/boom"]);
   await shows("file:app.py log:loading", ["loading the shop"]);
   await shows("log:bought -milk", ["bought tea"]);
-  await page.getByTestId("filter").fill("level:loud");
+  await shows("logger:nothing", []);
+  await shows("logger:shop -level:warning", ["stock is 3", "stock is 3"]);
+  await shows("request:2 -level:warning", ["/buy/milk", "stock is 3", "bought milk"]);
+  await page.getByTestId("filter").fill("level:loud request:x");
   await expect(page.locator("#filter-problems")).toContainText("level:loud is not one of");
+  await expect(page.locator("#filter-problems")).toContainText("request:x is not the number of a request");
+});
+
+test("the link of a line opens that very reload, also after later ones", async ({ page, world }) => {
+  world.edit("app.py", `${APP}print("second")\n`);
+  world.snaxum("wait");
+  world.edit("app.py", `${APP}print("third")\n`);
+  world.snaxum("wait");
+  await page.getByTestId("tab-logs").click();
+  const line = page.getByTestId("log-entry").filter({ hasText: "second" });
+  await line.getByRole("link", { name: "save #2" }).click();
+  await expect(page).toHaveURL(/#reloads\?open=2/);
+  const opened = page.locator("tr.expanded-row");
+  await expect(opened).toHaveCount(1);
+  await expect(opened).toContainText("live as version 2");
+  await expect(page.getByTestId("reload-row").nth(1)).toBeFocused();
+  await page.reload();
+  await expect(opened).toContainText("live as version 2");
+  await page.getByTestId("reload-row").nth(1).click();
+  await expect(opened).toHaveCount(0);
+  await expect(page).not.toHaveURL(/open=/);
+  await page.goto(`${page.url().split("#")[0]}#reloads?open=99`);
+  await expect(page.getByRole("status").filter({ hasText: "Reload #99 is not listed" })).toBeVisible();
+});
+
+test("j and k move between rows, Enter opens the request, and a frozen list stays as it is", async ({ page, world }) => {
+  await world.get("/buy/tea");
+  await page.getByTestId("tab-logs").click();
+  const entries = page.locator(".entry");
+  await expect(entries).toHaveCount(6);
+  await page.getByRole("button", { name: "Freeze list" }).click();
+  await world.get("/buy/milk");
+  const more = page.getByRole("button", { name: "Show 4 new" });
+  await expect(more).toBeVisible();
+  await expect(entries).toHaveCount(6);
+  await page.getByTestId("tab-logs").focus();
+  await page.keyboard.press("j");
+  await expect(entries.nth(0)).toBeFocused();
+  await page.keyboard.press("j");
+  await expect(entries.nth(1)).toBeFocused();
+  await expect(entries.nth(1)).toContainText("stock is low");
+  await page.keyboard.press("k");
+  await expect(entries.nth(0)).toBeFocused();
+  await more.click();
+  await expect(entries).toHaveCount(10);
+  await page.keyboard.press("j");
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("request-details")).toContainText("/buy/milk");
+});
+
+test("a row stays the same element while old lines leave the list, and an event draws its own row only", async ({ page, world }) => {
+  const loop = `@route("/print/<int:count>")
+def printing(request: Request) -> dict:
+    for number in range(request.path_params["count"]):
+        print("line", number)
+    return {}
+`;
+  world.edit("app.py", `${APP}\n${loop}`);
+  world.snaxum("wait");
+  await page.getByTestId("tab-logs").click();
+  for (let count = 0; count < 6; count += 1) await world.get("/print/900");
+  await world.get("/buy/tea");
+  const line = page.getByTestId("log-entry").filter({ hasText: "bought tea" });
+  await expect(line).toHaveCount(1);
+  await line.evaluate((element) => {
+    element.marked = true;
+    window.drawn = 0;
+    new MutationObserver((records) => {
+      for (const { addedNodes } of records) window.drawn += [...addedNodes].filter(({ nodeName }) => nodeName === "LI").length;
+    }).observe(element.parentElement, { childList: true, subtree: true, characterData: true });
+  });
+  await world.get("/buy/milk");
+  await expect(page.getByTestId("log-entry").filter({ hasText: "bought milk" })).toHaveCount(1);
+  expect(await line.evaluate((element) => element.marked)).toBe(true);
+  // Its request and its three lines.
+  await expect.poll(() => page.evaluate(() => window.drawn)).toBe(4);
 });
 
 test("hostile lines are text, and many lines are drawn in parts", async ({ page, world }) => {

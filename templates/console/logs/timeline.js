@@ -1,84 +1,138 @@
-// One timeline of printed and logged lines, requests and reloads, and its filter.
+// One timeline of printed and logged lines, requests and reloads: which rows there are, and their order.
 //
-// Pure functions over the state of store.js. Knows nothing of how a row is shown.
+// Reads only what has changed since the last update, as each event adds a row to thousands. Knows nothing of how a
+// row is shown; the filter is in timeline-filter.js.
+
+import { listChanges } from "../server/list-changes.js";
 
 /** @import { LogLine, Reload } from "snaxum-events" */
 /** @import { ListedRequest } from "../types.js" */
-/** @import { State } from "../server/store.js" */
+/** @import { ListChange } from "../server/list-changes.js" */
 
 /**
- * @typedef {{ kind: "log", key: string, time_ms: number, log: LogLine }
- *   | { kind: "request", key: string, time_ms: number, request: ListedRequest }
- *   | { kind: "reload", key: string, time_ms: number, reload: Reload }} Row
+ * `key` names a row as long as it exists; `order` counts up with each row of its kind.
+ * @typedef {{ kind: "log", key: string, order: number, time_ms: number, log: LogLine }
+ *   | { kind: "request", key: string, order: number, time_ms: number, request: ListedRequest }
+ *   | { kind: "reload", key: string, order: number, time_ms: number, reload: Reload }} Row
+ * @typedef {(row: Row) => boolean} Predicate
  */
-
-const LEVELS = ["debug", "info", "warning", "error", "critical"];
-const FIELDS = ["log", "level", "error", "file"];
 
 /**
- * Returns the rows, the newest first. A request is at its end: its lines are before it.
- * @param {Pick<State, "logs" | "requests" | "reloads">} state
- * @returns {Row[]}
+ * Lists of the newest first. `older` are lines that the page has not received as events.
+ * @typedef {{ logs: LogLine[], older: LogLine[], requests: ListedRequest[], reloads: Reload[] }} Sources
  */
-export function timeline({ logs, requests, reloads }) {
-  /** @type {Row[]} */
-  const rows = [
-    ...requests.map((request) => /** @type {Row} */ ({ kind: "request", key: `request ${request.id}`, time_ms: request.time_ms + request.total_ms, request })),
-    ...reloads.map((reload) => /** @type {Row} */ ({ kind: "reload", key: `reload ${reload.id}`, time_ms: reload.time_ms + reload.total_ms, reload })),
-    // Several lines may have one time: the number from the oldest on names a line.
-    ...logs.map((log, index) => /** @type {Row} */ ({ kind: "log", key: `log ${logs.length - index}`, time_ms: log.time_ms, log })),
-  ];
-  return rows.sort((one, other) => other.time_ms - one.time_ms);
-}
+/** @typedef {LogLine | ListedRequest | Reload} Item */
 
-/**
- * Parses a filter: a predicate over rows, and the problems of its terms.
- * @param {string} text
- * @returns {{ matches: (row: Row) => boolean, problems: string[] }}
- */
-export function parseTimelineFilter(text) {
-  /** @type {string[]} */
-  const problems = [];
-  const tests = (text.match(/-?(?:[\w]+:)?"[^"]*"|\S+/g) ?? []).map((term) => {
-    const isNegated = term.startsWith("-") && term.length > 1;
-    const [, field, quoted] = (isNegated ? term.slice(1) : term).match(/^(?:([a-z]+):)?(.*)$/s) ?? [];
-    const value = quoted.replaceAll('"', "").toLowerCase();
-    if (field === "level" && !LEVELS.includes(value)) {
-      problems.push(`level:${value} is not one of ${LEVELS.join(", ")}`);
-      return () => true;
+const NAMES = /** @type {(keyof Sources)[]} */ (["requests", "reloads", "logs", "older"]);
+// If rows have one time, the later kind is above. A request and a reload are at their end: their lines are before it.
+const RANKS = { log: 0, reload: 1, request: 2 };
+
+export class Timeline {
+  /** All rows, the newest first. @type {Row[]} */
+  #rows = [];
+  /** The rows that match, in the same order. @type {Row[]} */
+  #listed = [];
+  /** @type {Sources} */
+  #sources = { logs: [], older: [], requests: [], reloads: [] };
+  /** @type {Map<Item, Row>} */
+  #rowOf = new Map();
+  /** @type {Predicate} */
+  #matches = () => true;
+  #order = 0;
+  #named = 0;
+
+  /**
+   * Returns the rows that match, the newest first. The next update changes this array.
+   * @param {Sources} sources
+   * @param {Predicate} matches
+   */
+  update(sources, matches) {
+    const before = this.#sources;
+    const changes = NAMES.flatMap((name) => listChanges(/** @type {Item[]} */ (before[name]), sources[name]).map((change) => ({ name, ...change })));
+    this.#sources = { ...sources };
+    if (changes.length > this.#rows.length / 4) this.#rebuild(sources);
+    else this.#apply(changes);
+    if (matches !== this.#matches) {
+      this.#matches = matches;
+      this.#listed = this.#rows.filter(matches);
     }
-    const isField = FIELDS.includes(field);
-    const whole = field && !isField ? `${field}:${value}` : value;
-    return (/** @type {Row} */ row) => matchesTerm(row, isField ? field : "", whole) !== isNegated;
-  });
-  return { matches: (row) => tests.every((test) => test(row)), problems };
+    return this.#listed;
+  }
+
+  /** @param {Sources} sources */
+  #rebuild(sources) {
+    const items = NAMES.flatMap((name) => sources[name].map((item) => ({ name, item })));
+    // From the oldest on, as rows are added later.
+    const rows = items.reverse().map(({ name, item }) => this.#rowOf.get(item) ?? this.#made(name, item));
+    this.#rowOf = new Map(items.map(({ item }, index) => [item, rows[index]]));
+    for (const row of rows) row.order = this.#order += 1;
+    this.#rows = rows.sort(compare);
+    this.#listed = this.#rows.filter(this.#matches);
+  }
+
+  /** @param {(ListChange<Item> & { name: keyof Sources })[]} changes */
+  #apply(changes) {
+    const orders = changes.map(({ before }) => before && this.#remove(before));
+    for (const [index, { name, after }] of changes.entries()) {
+      if (!after) continue;
+      const row = this.#made(name, after, orders[index]);
+      this.#rowOf.set(after, row);
+      this.#rows.splice(positionOf(this.#rows, row), 0, row);
+      if (this.#matches(row)) this.#listed.splice(positionOf(this.#listed, row), 0, row);
+    }
+  }
+
+  /**
+   * Removes the row of an item, and returns its order.
+   * @param {Item} item
+   */
+  #remove(item) {
+    const row = this.#rowOf.get(item);
+    if (!row) return undefined;
+    this.#rowOf.delete(item);
+    this.#rows.splice(positionOf(this.#rows, row), 1);
+    if (this.#matches(row)) this.#listed.splice(positionOf(this.#listed, row), 1);
+    return row.order;
+  }
+
+  /**
+   * @param {keyof Sources} name
+   * @param {Item} item
+   * @param {number} [order]
+   * @returns {Row}
+   */
+  #made(name, item, order = (this.#order += 1)) {
+    if (name === "logs" || name === "older") {
+      const log = /** @type {LogLine} */ (item);
+      return { kind: "log", key: `log ${(this.#named += 1)}`, order, time_ms: log.time_ms, log };
+    }
+    const ended = /** @type {ListedRequest | Reload} */ (item);
+    const time_ms = ended.time_ms + ended.total_ms;
+    if (name === "requests") return { kind: "request", key: `request ${ended.id}`, order, time_ms, request: /** @type {ListedRequest} */ (ended) };
+    return { kind: "reload", key: `reload ${ended.id}`, order, time_ms, reload: /** @type {Reload} */ (ended) };
+  }
 }
 
-/** @param {Row} row @param {string} field @param {string} value */
-function matchesTerm(row, field, value) {
-  const has = (/** @type {unknown[]} */ ...texts) => texts.some((text) => text != null && String(text).toLowerCase().includes(value));
-  if (field === "log") return row.kind === "log" && has(row.log.line, row.log.logger);
-  if (field === "level") return row.kind === "log" && LEVELS.indexOf(row.log.level ?? "info") >= LEVELS.indexOf(value);
-  if (field === "error") return errorTexts(row).some((text) => value === "*" || has(text));
-  if (field === "file") return filesOf(row).some((file) => has(file));
-  return has(...textsOf(row));
+/**
+ * Negative if `one` is above `other`.
+ * @param {Row} one
+ * @param {Row} other
+ */
+function compare(one, other) {
+  return other.time_ms - one.time_ms || RANKS[other.kind] - RANKS[one.kind] || other.order - one.order;
 }
 
-/** @param {Row} row @returns {string[]} */
-function errorTexts(row) {
-  const error = row.kind === "request" ? row.request.error : row.kind === "reload" ? row.reload.traceback : null;
-  return error ? [`${error.type}: ${error.message}`] : [];
-}
-
-/** @param {Row} row @returns {(string | null | undefined)[]} */
-function filesOf(row) {
-  if (row.kind === "log") return [row.log.file];
-  return row.kind === "reload" ? row.reload.files : [row.request.error?.file];
-}
-
-/** @param {Row} row @returns {unknown[]} */
-function textsOf(row) {
-  if (row.kind === "log") return [row.log.line, row.log.level, row.log.logger, row.log.file, row.log.stream];
-  if (row.kind === "reload") return [row.reload.summary, ...row.reload.files, ...errorTexts(row)];
-  return [row.request.method, row.request.path, row.request.status, row.request.handler, ...errorTexts(row)];
+/**
+ * Returns the position of a row in sorted rows, or the one where it would be.
+ * @param {Row[]} rows
+ * @param {Row} row
+ */
+function positionOf(rows, row) {
+  let [from, to] = [0, rows.length];
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (compare(rows[middle], row) < 0) from = middle + 1;
+    else to = middle;
+  }
+  return from;
 }
