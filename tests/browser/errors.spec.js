@@ -95,3 +95,35 @@ test("source is colored, and the report for an assistant names a direct cause", 
   expect(report).toContain("## Caused by");
   expect(report).not.toContain("## While handling");
 });
+
+test("r replays the newest request of an error, c copies it, and e opens its line", async ({ page, context, world }) => {
+  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
+  // A link of another program leaves no trace in the browser, so the click is what can be seen.
+  await page.evaluate(() => {
+    window.opened = [];
+    HTMLAnchorElement.prototype.click = function () {
+      window.opened.push(this.href);
+    };
+  });
+  await world.get("/find/milk");
+  await page.keyboard.press("4");
+  await expect(page.getByTestId("traceback")).toContainText("KeyError");
+  await page.keyboard.press("r");
+  await expect(page.getByTestId("notice")).toContainText("Replayed as #2: 500");
+  await expect(page.getByTestId("error-row").locator(".c-count")).toHaveText("2");
+  await page.keyboard.press("c");
+  await expect(page.getByTestId("notice")).toContainText("Copied #2 as cURL");
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^curl .*\/find\/milk'$/);
+  await page.keyboard.press("e");
+  await expect.poll(() => page.evaluate(() => window.opened)).toEqual([expect.stringMatching(/python\/app\.py:17/)]);
+
+  world.edit("app.py", `${APP}def oops(:\n`);
+  await expect(page.getByTestId("traceback")).toContainText("SyntaxError");
+  await page.keyboard.press("c");
+  await expect(page.getByTestId("notice")).toContainText("Copied the traceback");
+  expect(await page.evaluate(() => navigator.clipboard.readText())).toContain("def oops(:");
+  await page.keyboard.press("r");
+  await expect(page.getByTestId("notice")).toContainText("No request failed because of this error");
+  await page.getByRole("link", { name: "See save #2" }).click();
+  await expect(page.locator("tr.expanded-row")).toContainText("SyntaxError");
+});

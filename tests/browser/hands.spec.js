@@ -204,3 +204,27 @@ test("at 1024 px and on a phone no column clips a path or is empty", async ({ pa
     }
   }
 });
+
+test("a key that stays down replays once, j stays in its table, and Escape in a field leaves the request open", async ({ page, world }) => {
+  await world.get("/items/7");
+  await world.get("/items/8");
+  await rows(page).nth(1).click();
+  const details = page.getByTestId("request-details");
+  await expect(details).toContainText("/items/7");
+  await page.keyboard.press("j");
+  await page.keyboard.press("j");
+  await expect(rows(page).nth(1)).toBeFocused();
+  await expect(details).toContainText("/items/7");
+
+  for (let count = 0; count < 5; count += 1) await page.keyboard.down("r");
+  await page.keyboard.up("r");
+  await expect(rows(page)).toHaveCount(3);
+  await page.keyboard.press("k");
+  await page.keyboard.press("r");
+  await expect(rows(page), "one for the key that stayed down, one for this").toHaveCount(4);
+
+  await page.getByRole("button", { name: "Edit and replay" }).click();
+  await page.getByLabel("Path and query").fill("/items/9");
+  await page.keyboard.press("Escape");
+  await expect(page.getByLabel("Path and query")).toHaveValue("/items/9");
+});

@@ -15,6 +15,7 @@ import { useRequest } from "../server/request-cache.js";
 import { useFetch } from "../server/use-fetch.js";
 import { changedSince, changedSinceReload, openErrors, placeOf, victimsOf } from "./failures.js";
 import { Traceback } from "./traceback.js";
+import { useErrorActions } from "./error-actions.js";
 
 /** @import { TrackedError } from "snaxum-events" */
 /** @import { State } from "../server/store.js" */
@@ -102,6 +103,7 @@ function versions({ first_generation: first, last_generation: last }) {
 /** @param {{ state: State, tracked: TrackedError }} props */
 function Detail({ state, tracked }) {
   const { id, count, request: requestId, reload, modules } = tracked;
+  const save = tracked.mended_by ?? tracked.changed_by ?? reload;
   const { data, problem } = useFetch(`errors/${id}`, { version: state.runId, refresh: count });
   const { request } = useRequest(state.runId, requestId);
   // Shows the previous request until the next one has loaded, so that nothing flickers.
@@ -111,10 +113,11 @@ function Detail({ state, tracked }) {
     ? changedSinceReload(state.reloads, tracked)
     : changedSince(state.reloads, { generation: tracked.last_generation, time_ms: tracked.last_ms });
   const hashOf = (/** @type {string} */ open) => formatHash({ tab: "requests", open });
+  useErrorActions(tracked, data?.traceback ?? null);
   return html`
     <p class="dim">
       ${requestId && html`<a href=${hashOf(requestId)}>request #${visible(requestId)}</a> · ${visible(tracked.method)} <${Breakable} text=${tracked.path} /> · `}
-      ${timeOfDay(tracked.last_ms)} · <b class=${tracked.state === "mended" ? "good" : "bad"}>${stateText(tracked)}</b>
+      ${timeOfDay(tracked.last_ms)} · <b class=${tracked.state === "mended" ? "good" : "bad"}>${stateText(tracked)}</b>${save != null && html` · <a href=${formatHash({ tab: "reloads", open: String(save) })}>See save #${save}</a>`}
       ${" · "}<kbd>n</kbd> <kbd>p</kbd> next and previous error
     </p>
     ${modules.length > 0 && html`<p data-testid="dependants">Modules that do not load because of it: <code>${modules.map(visible).join(", ")}</code></p>`}
