@@ -49,6 +49,8 @@ test("the console opens on the newest save: its line, its diff, the changed func
   await expect(page.getByTestId("changed-functions")).toContainText("total");
   await expect(page.getByTestId("affected-row")).toHaveCount(3);
   await expect(page.getByTestId("affected-routes")).not.toContainText("/other");
+  // Their modules import the changed function; which of them call it is not known.
+  await expect(page.getByTestId("helpers")).toHaveText(Array(3).fill("may use prices.total"));
   expect(errors).toEqual([]);
 });
 
@@ -106,6 +108,53 @@ test("a route that fails since the save is counted in the line, on every tab, an
   await page.keyboard.press("2");
   await expect(bar).toContainText("3 routes affected");
   await expect(bar).not.toContainText("newly failing");
+  expect(errors).toEqual([]);
+});
+
+test("a response that becomes a 404 is newly failing, another path that has none is not", async ({ page, world, errors }) => {
+  const found = (condition) => `from snaxum import HTTPError, Request, route
+
+@route("/find/<name>")
+def find(request: Request) -> dict:
+    if ${condition}:
+        raise HTTPError(404, "not here")
+    return {}
+`;
+  world.edit("other.py", found('request.path_params["name"] == "salt"'));
+  world.snaxum("wait");
+  await world.get("/find/tea");
+  await world.open(page, "now");
+  world.edit("other.py", found('request.path_params["name"] != "tea"'));
+  await expect(page.getByTestId("save-row")).toHaveCount(2);
+  await world.get("/find/salt");
+  const row = page.getByTestId("affected-row").filter({ hasText: "/find" });
+  await expect(row).toContainText("404");
+  await expect(row).not.toContainText("newly failing");
+
+  world.edit("other.py", found("True"));
+  await expect(page.getByTestId("save-row")).toHaveCount(3);
+  await world.get("/find/tea");
+  await expect(row).toContainText("✖ newly failing");
+  await expect(page.getByTestId("newly-failing")).toHaveText("1 newly failing");
+  world.edit("other.py", found("False"));
+  await expect(page.getByTestId("save-row")).toHaveCount(4);
+  await world.get("/find/tea");
+  await expect(row).toContainText("✔ mended");
+  expect(errors).toEqual([]);
+});
+
+test("a comparison of responses is still there after another tab was shown", async ({ page, world, errors }) => {
+  await world.get("/total");
+  await world.open(page, "now");
+  world.edit("prices.py", PRICES.replace("sum(prices)", "sum(prices) * 2"));
+  await page.getByRole("button", { name: "Replay the newest request of 1 route" }).click();
+  await expect(page.getByTestId("replay-summary")).toHaveText("0 same · 1 changed");
+  await page.keyboard.press("3");
+  await expect(page.getByTestId("route-row").first()).toBeVisible();
+  await page.keyboard.press("1");
+  await expect(page.getByTestId("replay-summary")).toHaveText("0 same · 1 changed");
+  await page.getByTestId("affected-row").filter({ hasText: "/total" }).getByRole("button", { name: "changed: 2 lines" }).click();
+  await expect(page.getByTestId("comparison-diff")).toContainText('+ {"total":6}');
   expect(errors).toEqual([]);
 });
 

@@ -5,29 +5,27 @@
 /** @import { Reload } from "snaxum-events" */
 /** @import { ListedRequest } from "../types.js" */
 /** @import { Comparison } from "./comparisons.js" */
-/** @import { AffectedRoute } from "./save-facts.js" */
+/** @import { AffectedRoute, FunctionInFile, ModuleCone } from "./save-facts.js" */
 
-import { html, useState } from "../vendor/preact-htm.js";
+import { html, useMemo, useState } from "../vendor/preact-htm.js";
 import { milliseconds, pluralize, statusClass, visible } from "../components/format.js";
 import { KeyedRows, navigateRows, onRowClick, toggled } from "../components/table-nav.js";
 import { formatHash } from "../page/url-hash.js";
 import { requestToReplay, useComparisons } from "./comparisons.js";
-import { isMended, isNewlyFailing } from "./save-facts.js";
+import { changedHelpers, isHandler, isMended, isNewlyFailing } from "./save-facts.js";
 
 // More rows are drawn on demand: each request of a busy app may change one.
 const ROWS_SHOWN = 60;
 
-/**
- * `changedFunctions` are texts of a file and a function in it.
- * @param {{ reload: Reload, rows: AffectedRoute[], changedFunctions: string[], runId: string | null }} props
- */
-export function AffectedRoutes({ reload, rows, changedFunctions, runId }) {
+/** @param {{ reload: Reload, rows: AffectedRoute[], changed: FunctionInFile[], modules: ModuleCone[], runId: string | null }} props */
+export function AffectedRoutes({ reload, rows, changed, modules, runId }) {
   const [withUnsafe, setWithUnsafe] = useState(false);
   const [opened, setOpened] = useState(/** @type {Set<string>} */ (new Set()));
   const [showsAll, setShowsAll] = useState(false);
   const { comparisons, isSending, send } = useComparisons(`${runId} ${reload.id}`);
+  const helpers = useMemo(() => changedHelpers(rows, changed, modules), [rows, changed, modules]);
   if (!rows.length) return html`<h2>Routes affected</h2><p class="dim">None: no module with routes ran again.</p>`;
-  const sorted = sortRows(rows, changedFunctions);
+  const sorted = sortRows(rows, changed);
   const replayable = rows.filter((row) => requestToReplay(row, withUnsafe)).length;
   const hasUnsafe = rows.some((row) => !requestToReplay(row, false) && requestToReplay(row, true));
   const done = Object.values(comparisons).filter(({ state }) => state !== "waiting");
@@ -51,7 +49,7 @@ export function AffectedRoutes({ reload, rows, changedFunctions, runId }) {
         </thead>
         <tbody onKeyDown=${navigateRows}>
           ${(showsAll ? sorted : sorted.slice(0, ROWS_SHOWN)).map((row, index) => html`<${KeyedRows} key=${row.key}>
-            <${Row} row=${row} isChanged=${hasChangedCode(row, changedFunctions)} comparison=${comparisons[row.key]} isFirst=${index === 0} isOpen=${opened.has(row.key)} toggle=${() => setOpened(toggled(opened, row.key))} />
+            <${Row} row=${row} isChanged=${hasChangedCode(row, changed)} helpers=${helpers.get(row.key) ?? []} comparison=${comparisons[row.key]} isFirst=${index === 0} isOpen=${opened.has(row.key)} toggle=${() => setOpened(toggled(opened, row.key))} />
             ${opened.has(row.key) && comparisons[row.key]?.lines && html`<tr class="expanded-row"><td colspan="4"><${ComparisonDiff} comparison=${comparisons[row.key]} /></td></tr>`}
           </>`)}
         </tbody>
@@ -61,13 +59,13 @@ export function AffectedRoutes({ reload, rows, changedFunctions, runId }) {
   `;
 }
 
-/** @param {{ row: AffectedRoute, isChanged: boolean, comparison?: Comparison, isFirst: boolean, isOpen: boolean, toggle: () => void }} props */
-function Row({ row, isChanged, comparison, isFirst, isOpen, toggle }) {
+/** @param {{ row: AffectedRoute, isChanged: boolean, helpers: string[], comparison?: Comparison, isFirst: boolean, isOpen: boolean, toggle: () => void }} props */
+function Row({ row, isChanged, helpers, comparison, isFirst, isOpen, toggle }) {
   const { route, before, after } = row;
   const canOpen = comparison?.state === "changed";
   return html`
     <tr data-row data-testid="affected-row" class=${canOpen ? null : "static"} tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(() => canOpen && toggle())}>
-      <td class="c-path" title=${visible(route.handler)}>${visible(route.methods.join(" "))} ${visible(route.path)}${isChanged && html` <b class="warn marker" title="its handler's own lines changed">~ changed</b>`}</td>
+      <td class="c-path" title=${visible(route.handler)}>${visible(route.methods.join(" "))} ${visible(route.path)}${isChanged && html` <b class="warn marker" title="its handler's own lines changed">~ changed</b>`}${helpers.length > 0 && html` <span class="dim marker" data-testid="helpers" title=${`changed, and in its module or in one that this imports: ${helpers.map(visible).join(", ")}. Whether the handler calls it is not known.`}>may use ${visible(helpers[0])}${helpers.length > 1 && ` +${helpers.length - 1}`}</span>`}</td>
       <td class="c-before"><${RequestCell} request=${before} /></td>
       <td class="c-before"><${RequestCell} request=${after} />${isNewlyFailing(row) && html` <b class="bad">✖ newly failing</b>`}${isMended(row) && html` <b class="good">✔ mended</b>`}</td>
       <td class="c-comparison"><${ComparisonCell} comparison=${comparison} isOpen=${isOpen} /></td>
@@ -113,19 +111,18 @@ function summary(comparisons) {
 /**
  * Failing routes first, then routes with a changed handler, then routes with requests.
  * @param {AffectedRoute[]} rows
- * @param {string[]} changedFunctions
+ * @param {FunctionInFile[]} changed
  */
-function sortRows(rows, changedFunctions) {
-  const rank = (/** @type {AffectedRoute} */ row) => (isNewlyFailing(row) ? 0 : hasChangedCode(row, changedFunctions) ? 1 : row.before || row.after ? 2 : 3);
+function sortRows(rows, changed) {
+  const rank = (/** @type {AffectedRoute} */ row) => (isNewlyFailing(row) ? 0 : hasChangedCode(row, changed) ? 1 : row.before || row.after ? 2 : 3);
   return [...rows].sort((a, b) => rank(a) - rank(b));
 }
 
 /**
  * Returns whether the lines of a route's handler are among the changed functions.
  * @param {AffectedRoute} row
- * @param {string[]} changedFunctions
+ * @param {FunctionInFile[]} changed
  */
-function hasChangedCode({ route }, changedFunctions) {
-  const name = route.handler.startsWith(`${route.module}.`) ? route.handler.slice(route.module.length + 1) : route.handler;
-  return changedFunctions.includes(`${route.file} ${name}`);
+function hasChangedCode({ route }, changed) {
+  return changed.some(({ file, name }) => isHandler(route, file, name));
 }

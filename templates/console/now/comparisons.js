@@ -5,7 +5,7 @@
 /** @import { RequestDetail } from "snaxum-events" */
 /** @import { AffectedRoute } from "./save-facts.js" */
 
-import { useEffect, useRef, useState } from "../vendor/preact-htm.js";
+import { useEffect, useState } from "../vendor/preact-htm.js";
 import { diffLines, responseLines, sameBody } from "../requests/response-diff.js";
 import { fetchBody, fetchRequest } from "../server/api.js";
 import { replay } from "../server/commands.js";
@@ -30,41 +30,66 @@ export function requestToReplay({ route, before, after }, withUnsafe) {
   return withUnsafe || SAFE.has(request.method) ? request : null;
 }
 
+/** @typedef {{ comparisons: Record<string, Comparison>, isSending: boolean }} Sent */
+
+/** @type {Sent} */
+const NOTHING = { comparisons: {}, isSending: false };
+// A comparison has both responses.
+const MAX_SAVES = 10;
+
+/** The requests of each save, the newest last: another tab does not end them. @type {Map<string, Sent>} */
+const bySave = new Map();
+/** The save that is shown, or was last. */
+let current = "";
+/** @type {Set<() => void>} */
+const listeners = new Set();
+
 /**
- * Returns the comparisons by the key of their route, whether requests are being sent, and how to send them.
- * The comparisons of another save are dropped.
+ * Returns the comparisons by the key of their route, whether requests are being sent, and how to send them. When
+ * another save is shown, no more requests are sent for this one.
  * @param {string} save
  */
 export function useComparisons(save) {
-  const [shown, setShown] = useState({ save, comparisons: /** @type {Record<string, Comparison>} */ ({}), isSending: false });
-  const newest = useRef(save);
-  newest.current = save;
-  // Another save, or another tab, takes this component away: then no more requests are sent.
-  useEffect(() => () => void (newest.current = ""), []);
-  const current = shown.save === save ? shown : { save, comparisons: {}, isSending: false };
+  const [, redraw] = useState(0);
+  useEffect(() => {
+    current = save;
+    const listener = () => redraw((count) => count + 1);
+    listeners.add(listener);
+    return () => void listeners.delete(listener);
+  }, [save]);
+  const sent = bySave.get(save) ?? NOTHING;
 
   /**
    * @param {AffectedRoute[]} rows
    * @param {boolean} withUnsafe
    */
   async function send(rows, withUnsafe) {
-    if (current.isSending) return;
-    /** @type {Record<string, Comparison>} */
-    let comparisons = {};
+    if (sent.isSending) return;
     const chosen = rows.flatMap((row) => {
       const request = requestToReplay(row, withUnsafe);
       return request ? [{ key: row.key, id: request.id }] : [];
     });
-    for (const { key } of chosen) comparisons[key] = { state: "waiting" };
-    setShown({ save, comparisons, isSending: true });
+    /** @type {Record<string, Comparison>} */
+    let comparisons = Object.fromEntries(chosen.map(({ key }) => [key, { state: "waiting" }]));
     for (const { key, id } of chosen) {
-      if (newest.current !== save) return;
+      publish(save, { comparisons, isSending: true });
+      if (current !== save) break;
       comparisons = { ...comparisons, [key]: await compared(id) };
-      setShown({ save, comparisons, isSending: true });
     }
-    setShown({ save, comparisons, isSending: false });
+    publish(save, { comparisons: Object.fromEntries(Object.entries(comparisons).filter(([, { state }]) => state !== "waiting")), isSending: false });
   }
-  return { ...current, send };
+  return { ...sent, send };
+}
+
+/**
+ * @param {string} save
+ * @param {Sent} sent
+ */
+function publish(save, sent) {
+  bySave.delete(save);
+  bySave.set(save, sent);
+  if (bySave.size > MAX_SAVES) bySave.delete(bySave.keys().next().value ?? "");
+  for (const listener of listeners) listener();
 }
 
 /**

@@ -59,14 +59,15 @@ export function Now({ state, filter, open, run, onOpen }) {
 /** @param {{ reload: Reload, rows: import("./save-facts.js").AffectedRoute[], state: State }} props */
 function Save({ reload, rows, state }) {
   const { data: diff, problem } = useFetch(`reloads/${reload.id}/diff`, { version: state.runId });
-  const functions = (diff?.files ?? []).flatMap((/** @type {import("./save-diff.js").FileDiff} */ file) => file.functions.map(({ name }) => `${file.file} ${name}`));
+  const { data: modules } = useFetch("modules", { version: state.status?.generation });
+  const functions = useMemo(() => (diff?.files ?? []).flatMap((/** @type {import("./save-diff.js").FileDiff} */ { file, functions }) => functions.map(({ name }) => ({ file, name }))), [diff]);
   // The lines may be many, and a request changes none of them: the same element is not drawn again.
   const changes = useMemo(() => html`<${SaveDiff} reload=${reload} diff=${diff} problem=${problem} />`, [reload, diff, problem]);
   return html`
     <section class="details" aria-label="The save" data-testid="save-details">
       ${reload.traceback && html`<${Traceback} traceback=${reload.traceback} origin=${{ reload: reload.id }} changed=${changedSinceReload(state.reloads, { last_ms: reload.time_ms })} />`}
       ${changes}
-      ${reload.outcome === "ok" && html`<${AffectedRoutes} reload=${reload} rows=${rows} changedFunctions=${functions} runId=${state.runId} />`}
+      ${reload.outcome === "ok" && html`<${AffectedRoutes} reload=${reload} rows=${rows} changed=${functions} modules=${modules ?? []} runId=${state.runId} />`}
       ${reload.modules.length > 0 && html`<${Reasons} reload=${reload} generation=${state.status?.generation ?? 0} />`}
       <p class="dim"><a href="#reloads">All reloads</a>, with their phases, the modules in their order, and changes for clients</p>
     </section>

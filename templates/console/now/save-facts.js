@@ -8,12 +8,15 @@
 
 /**
  * A route whose module ran again, and its newest requests on older code (`before`) and on the code of the
- * save (`after`).
- * @typedef {{ key: string, route: RouteInfo, before: ListedRequest | null, after: ListedRequest | null }} AffectedRoute
+ * save (`after`). `earlier` is the newest one on older code with the target of `after`.
+ * @typedef {{ key: string, route: RouteInfo, before: ListedRequest | null, after: ListedRequest | null, earlier: ListedRequest | null }} AffectedRoute
  */
+/** A changed function. @typedef {{ file: string, name: string }} FunctionInFile */
+/** A module of `/api/modules`; `dependents` are the modules that import it, in any number of steps. @typedef {{ module: string, file: string, dependents: string[] }} ModuleCone */
 
 // The newest requests that are read: with more, a busy server would take the page's time with each draw.
 const MAX_REQUESTS = 3000;
+const FIRST_ERROR = 400;
 const FIRST_FAILURE = 500;
 
 /** The reloads that are saves of the user, newest first: not the load at the start. */
@@ -38,7 +41,7 @@ export function routesOf({ modules, outcome }, routes) {
  */
 export function affectedRoutes(reload, { routes, requests, reloads }) {
   /** @type {AffectedRoute[]} */
-  const rows = routesOf(reload, routes).map((route) => ({ key: route.id, route, before: null, after: null }));
+  const rows = routesOf(reload, routes).map((route) => ({ key: route.id, route, before: null, after: null, earlier: null }));
   /** @type {Map<string, AffectedRoute>} */
   const byTarget = new Map();
   for (const row of rows) for (const method of row.route.methods) byTarget.set(`${method} ${row.route.path}`, row);
@@ -55,25 +58,72 @@ export function affectedRoutes(reload, { routes, requests, reloads }) {
     if (request.generation == null || request.route == null) continue;
     const row = byTarget.get(`${request.method} ${request.route}`);
     const side = request.generation < reload.generation ? "before" : "after";
-    if (!row || row[side] || request.generation >= (ends.get(row.route.module ?? "") ?? Infinity)) continue;
+    if (!row || request.generation >= (ends.get(row.route.module ?? "") ?? Infinity)) continue;
+    if (side === "before" && row.after && !row.earlier && isSameTarget(row.after, request)) {
+      row.earlier = request;
+      if (row.after.status >= FIRST_ERROR) missing -= 1;
+    }
+    if (row[side]) continue;
     row[side] = request;
     missing -= 1;
+    // Whether the response has become an error is known by an older request with the same target.
+    if (side === "after" && request.status >= FIRST_ERROR) missing += 1;
   }
   return rows;
 }
 
 /**
- * Returns whether the newest request of a route failed on the code of the save, and not before.
- * @param {AffectedRoute} row
+ * @param {ListedRequest} one
+ * @param {ListedRequest} other
  */
-export function isNewlyFailing({ before, after }) {
-  return after !== null && after.status >= FIRST_FAILURE && (before === null || before.status < FIRST_FAILURE);
+function isSameTarget(one, other) {
+  return one.method === other.method && one.path === other.path && one.query === other.query;
 }
 
 /**
- * Returns whether the newest request of a route failed before the save, and does not on its code.
+ * Returns the changed functions that a route may use without being one of them: functions of its module, and of
+ * modules that this imports, by the key of the route. Which functions a handler calls is not known.
+ * @param {AffectedRoute[]} rows
+ * @param {FunctionInFile[]} changed
+ * @param {ModuleCone[]} modules
+ * @returns {Map<string, string[]>}
+ */
+export function changedHelpers(rows, changed, modules) {
+  const helpers = changed.filter(({ file, name }) => !rows.some(({ route }) => isHandler(route, file, name)));
+  const reached = helpers.flatMap(({ file, name }) => {
+    const found = modules.find((each) => each.file === file);
+    return found ? [{ label: name ? `${found.module}.${name}` : found.module, cone: new Set([found.module, ...found.dependents]) }] : [];
+  });
+  return new Map(rows.map(({ key, route }) => [key, reached.filter(({ cone }) => cone.has(route.module)).map(({ label }) => label)]));
+}
+
+/**
+ * Returns whether a function is the handler of a route.
+ * @param {RouteInfo} route
+ * @param {string} file
+ * @param {string} name
+ */
+export function isHandler({ handler, module, file: ofRoute }, file, name) {
+  return file === ofRoute && name === (handler.startsWith(`${module}.`) ? handler.slice(module.length + 1) : handler);
+}
+
+/**
+ * Returns whether the newest response of a route became an error with the save. A 4xx may be due to the request, so
+ * it counts if a request with the same target passed before.
  * @param {AffectedRoute} row
  */
-export function isMended({ before, after }) {
-  return before !== null && after !== null && before.status >= FIRST_FAILURE && after.status < FIRST_FAILURE;
+export function isNewlyFailing({ before, after, earlier }) {
+  if (after === null || after.status < FIRST_ERROR) return false;
+  if (earlier !== null) return earlier.status < FIRST_ERROR || (after.status >= FIRST_FAILURE && earlier.status < FIRST_FAILURE);
+  return after.status >= FIRST_FAILURE && (before === null || before.status < FIRST_FAILURE);
+}
+
+/**
+ * Returns whether the newest response of a route was an error before the save, and is not on its code.
+ * @param {AffectedRoute} row
+ */
+export function isMended({ before, after, earlier }) {
+  if (after === null || after.status >= FIRST_FAILURE) return false;
+  if (earlier !== null) return after.status < FIRST_ERROR ? earlier.status >= FIRST_ERROR : earlier.status >= FIRST_FAILURE;
+  return before !== null && before.status >= FIRST_FAILURE;
 }
