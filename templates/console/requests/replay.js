@@ -2,14 +2,14 @@
 //
 // Sends only the fields that the user changed: the server fills in the others, secrets included.
 
-import { html, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { pin, replay, unpin } from "../server/commands.js";
 import { version, visible } from "../components/format.js";
 
 /** @import { Pin, RequestDetail } from "snaxum-events" */
 /** @import { Changes } from "../server/commands.js" */
 /** @import { State } from "../server/store.js" */
-/** @import { Input } from "../types.js" */
+/** @import { Input, KeyPress } from "../types.js" */
 
 const FIRST_FAILURE = 400;
 
@@ -84,14 +84,24 @@ function EditForm({ request, send }) {
     send(changes);
   }
 
+  const form = useRef(/** @type {HTMLFormElement | null} */ (null));
+  // The field that is most likely changed: the body, or the address of a request without one.
+  useEffect(() => /** @type {HTMLElement | null} */ (form.current?.elements.namedItem(asSent.body ? "body" : "target"))?.focus(), []);
+  /** @param {KeyPress} event */
+  function sendByKey(event) {
+    if (event.key !== "Enter" || !(event.ctrlKey || event.metaKey)) return;
+    event.preventDefault();
+    form.current?.requestSubmit();
+  }
+
   return html`
-    <form class="edit" onSubmit=${submit} data-testid="edit-form">
+    <form class="edit" ref=${form} onSubmit=${submit} onKeyDown=${sendByKey} data-testid="edit-form">
       <label>Method <input name="method" value=${draft.method} onInput=${change("method")} required spellcheck=${false} /></label>
       <label>Path and query <input name="target" value=${draft.target} onInput=${change("target")} required spellcheck=${false} /></label>
       <label>Headers <textarea name="headers" rows="5" value=${draft.headers} onInput=${change("headers")} spellcheck=${false}></textarea></label>
       <label>Body <textarea name="body" rows="6" value=${draft.body} onInput=${change("body")} spellcheck=${false}></textarea></label>
       <p class="dim">•••• is replaced by the value that was sent. ${hasFixedBody && !draft.body && "The body is unchanged."}</p>
-      <p class="actions"><button type="submit">Send</button></p>
+      <p class="actions"><button type="submit" title="Ctrl+Enter">Send</button></p>
     </form>
   `;
 }
