@@ -10,6 +10,7 @@ import { reveal } from "../server/commands.js";
 import { curlCommand, maskedParts, revealedCommand } from "../export/curl.js";
 import { markdownReport } from "../export/report.js";
 import { isClientClosed, statusClass, timeOfDay, version, visible } from "../components/format.js";
+import { SourceLink } from "../components/source-link.js";
 import { CopyMenu } from "../export/copy-menu.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "../server/request-cache.js";
@@ -17,7 +18,7 @@ import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
 import { Tabs } from "../components/tabs.js";
 import { formatHash } from "../page/url-hash.js";
 
-/** @import { RequestDetail } from "snaxum-events" */
+/** @import { RequestDetail, RouteInfo } from "snaxum-events" */
 /** @import { State } from "../server/store.js" */
 /** @import { ListedRequest, Part } from "../types.js" */
 
@@ -39,7 +40,7 @@ export function RequestDetails({ id, summary, state, part, select, close }) {
         </h2>
         <button type="button" class="quiet" onClick=${close} title="Close (Esc)"><span aria-hidden="true">✕</span><span class="visually-hidden">Close</span></button>
       </header>
-      ${request && html`<${Summary} id=${id} request=${request} />`}
+      ${request && html`<${Summary} id=${id} request=${request} routes=${state.routes} />`}
       ${problem && html`<p class="warn" role="alert">Cannot show the details: ${visible(problem)}.</p>`}
       ${!details && !problem && html`<${Loading} key=${id} />`}
       ${details && html`<${Details} request=${request} state=${state} part=${part} select=${select} />`}
@@ -60,16 +61,17 @@ function Loading() {
   `;
 }
 
-/** @param {{ id: string, request: ListedRequest | DetailedRequest }} props */
-function Summary({ id, request }) {
+/** @param {{ id: string, request: ListedRequest | DetailedRequest, routes: RouteInfo[] }} props */
+function Summary({ id, request, routes }) {
   const { time_ms, generation, mode, route, handler, error, close } = request;
+  const served = routes.find((each) => each.path === route && each.handler === handler);
   return html`
     <p class="dim">
       #${visible(id)} · ${timeOfDay(time_ms)} · ${version(generation)}${mode && ` · ${visible(mode)}`}
     </p>
     <p>
       ${handler
-        ? html`<code>${visible(handler)}</code> <span class="dim">for route</span> <code>${visible(route)}</code>`
+        ? html`<code>${visible(handler)}</code> <span class="dim">for route</span> <code>${visible(route)}</code>${served && html` · <${SourceLink} file=${served.file} line=${served.line} target=${{ route: served.id }} />`}`
         : html`<span class="dim">${withoutRoute(request)}</span>`}
     </p>
     ${handler && isClientClosed(request) && html`<p class="dim">${CLIENT_CLOSED}</p>`}
