@@ -42,6 +42,7 @@ spec_files! {
     preview,
     replay,
     routes,
+    tasks,
     time_to_the_line,
     times,
     tracebacks,
