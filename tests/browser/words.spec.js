@@ -2,7 +2,12 @@
 
 const { expect, test } = require("./world");
 
-const APP = `from snaxum import Request, route
+const APP = `import logging
+import sqlite3
+import time
+from snaxum import Request, route
+
+log = logging.getLogger("shop")
 
 @route("/hello")
 def hello(request: Request) -> dict:
@@ -11,10 +16,25 @@ def hello(request: Request) -> dict:
 @route("/later")
 async def later(request: Request) -> str:
     return "later"
+
+@route("/orders")
+def orders(request: Request) -> dict:
+    connection = sqlite3.connect(":memory:")
+    for number in range(9):
+        connection.execute("select ?", (number,))
+    time.sleep(0.1)
+    log.warning("no orders")
+    return {}
 `;
 // Names of the code and of the event schema, which only details and tooltips have.
 const OURS = /\bG\d+\b|\bgenerations?\b|\bsettle\b|\bstage\b|\bcommit\b|\bgil\b|\bconvert\b|\bnoop\b|\bdispatch\b/i;
-const TABS = ["now", "requests", "routes", "errors", "reloads", "workers"];
+const TABS = ["now", "requests", "routes", "errors", "reloads", "workers", "logs"];
+
+async function expectNone(page, where) {
+  // A thread has the name that debuggers show.
+  const shown = (await page.locator("body").innerText()).replaceAll(/\bsnaxum-dispatch-\d+\b|\bdispatch-\d+\b/g, "");
+  expect(shown.match(OURS), `${where}: ${shown}`).toBeNull();
+}
 
 test.use({ files: { "app.py": APP } });
 
@@ -28,15 +48,52 @@ test("no tab shows a word of the server's parts", async ({ page, world, errors }
   await expect(page.getByTestId("banner")).toBeVisible();
   for (const tab of TABS) {
     await page.getByTestId(`tab-${tab}`).click();
-    if (tab !== "workers") {
+    if (tab === "logs") await expect(page.getByTestId("request-entry").first()).toBeVisible();
+    else if (tab !== "workers") {
       await page.locator("[data-row]").first().click();
       await expect(page.locator("[aria-current=true], .expanded-row").first()).toBeVisible();
     }
     if (tab === "workers") await expect(page.getByTestId("slowest-row").first()).toBeVisible();
-    // A thread has the name that debuggers show.
-    const shown = (await page.locator("body").innerText()).replaceAll(/\bsnaxum-dispatch-\d+\b|\bdispatch-\d+\b/g, "");
-    expect(shown.match(OURS), `${tab}: ${shown}`).toBeNull();
+    await expectNone(page, tab);
   }
+  expect(errors).toEqual([]);
+});
+
+test("no part of a request, menu, waterfall or palette shows such a word", async ({ page, world, errors }) => {
+  await world.start(0, ["--dispatch-workers", "1"]);
+  await world.open(page);
+  await Promise.all([world.get("/orders?profile"), world.get("/orders?profile")]);
+  await expect(page.getByTestId("request-row")).toHaveCount(2);
+  // The second one waited for the thread of the first.
+  await page.getByTestId("request-row").first().click();
+  for (const part of ["Response", "Request", "Timing", "Profile", "Calls", "Logs"]) {
+    await page.getByRole("tab", { name: part }).click();
+    if (part === "Profile") await expect(page.getByTestId("profile-about")).toContainText("samples");
+    await expectNone(page, part);
+  }
+  await page.getByTestId("copy-menu").locator("summary").click();
+  await expectNone(page, "Copy as");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Edit and replay" }).click();
+  await expectNone(page, "Edit and replay");
+  await page.getByTestId("request-row").last().press("Escape");
+  await page.getByTestId("column-menu").locator("summary").click();
+  await expectNone(page, "the menu of requests");
+  await page.keyboard.press("Escape");
+  await page.getByRole("button", { name: "Waterfall" }).click();
+  await expect(page.getByTestId("waterfall-row")).toHaveCount(2);
+  await expectNone(page, "Waterfall");
+  await page.getByTestId("tab-routes").click();
+  await page.getByTestId("column-menu").locator("summary").click();
+  await expectNone(page, "the menu of routes");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Control+k");
+  await expect(page.getByTestId("palette").getByRole("option").first()).toBeVisible();
+  await expectNone(page, "the palette");
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("?");
+  await expect(page.getByTestId("shortcuts")).toBeVisible();
+  await expectNone(page, "the keys");
   expect(errors).toEqual([]);
 });
 
