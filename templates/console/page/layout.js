@@ -94,7 +94,6 @@ export function Layout({ state, connection, traffic }) {
       ${state.status?.paused && html`<p class="warn" data-testid="paused">‖ reloading is paused</p>`}
       ${state.reloading && html`<p class="dim">↻ reloading</p>`}
       <${TrafficSummary} metrics=${state.metrics} traffic=${traffic} />
-      <span class="spacer"></span>
       <${ConnectionState} connection=${connection} />
       <span class="tools">
         <${ReloadControls} status=${state.status} />
@@ -224,7 +223,7 @@ function TrafficSummary({ metrics, traffic }) {
   return html`
     <ul class="traffic dim" aria-label="Traffic of the last minute">
       <li>${rate(traffic)} <${Sparkline} values=${seconds.map(({ count }) => count)} label="requests per second in the last minute" /></li>
-      ${traffic.count > 0 && html`<li title="50 %, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
+      ${traffic.count > 0 && html`<li class="percentiles" title="50 %, 95 % and 99 % of the requests took at most this long">p50 ${milliseconds(traffic.p50_ms)} · p95 ${milliseconds(traffic.p95_ms)} · p99 ${milliseconds(traffic.p99_ms)}
         ${" "}<${Sparkline} values=${seconds.map(({ p95_ms }) => p95_ms)} format=${milliseconds} label="95th percentile of each second in the last minute" /></li>`}
       <${CurrentLoad} metrics=${metrics} />
     </ul>
@@ -237,7 +236,7 @@ function ConnectionState({ connection: { status, detail } }) {
   useAnnouncement("connection", `connection ${status}${detail && `: ${visible(detail)}`}`);
   return html`
     <p class=${`connection ${className}`} data-testid="connection">
-      <span aria-hidden="true">${glyph}</span> ${status}${detail && html`<span class="dim">: ${visible(detail)}</span>`}
+      <span aria-hidden="true">${glyph}</span> <span class="status">${status}</span>${detail && html`<span class="dim">: ${visible(detail)}</span>`}
     </p>
   `;
 }

@@ -89,7 +89,7 @@ export function Waterfall({ requests, selected, select }) {
   const place = (/** @type {Span} */ span) => ({ left: `${((span.from - from) / (to - from)) * 100}%`, width: `${((span.to - span.from) / (to - from)) * 100}%` });
   return html`
     <div class="waterfall" data-testid="waterfall">
-      <p>
+      <p class="actions">
         <button type="button" disabled=${index + 1 >= all.length} onClick=${() => setFirst(all[index + 1]?.[0]?.id ?? null)}>Earlier</button>
         <button type="button" disabled=${index === 0} onClick=${() => setFirst(index > 1 ? (all[index - 1]?.[0]?.id ?? null) : null)}>Later</button>
         ${" "}${pluralize(burst.length, "request")} from ${timeOfDay(from)} on, in ${milliseconds(to - from)}

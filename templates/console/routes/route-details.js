@@ -40,10 +40,12 @@ export function RouteDetails({ route, stats, isServed, generation, runId }) {
       ${url && html`<p><a href=${url} target="_blank" rel="noopener noreferrer">Open ${visible(url)}</a></p>`}
       ${isServed && html`
         <div class="columns">
-          <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
-          <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /><${ProfileSwitch} key=${route.id} id=${route.id} /></section>
+          <div>
+            <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
+            <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /><${ProfileSwitch} key=${route.id} id=${route.id} /></section>
+            <${RouteSchema} route=${route} generation=${generation} />
+          </div>
           <section><h3>Try it</h3>${route.methods.includes("WS") ? html`<${TryWebSocket} key=${route.id} route=${route} buildPath=${buildPath} />` : html`<${TryRoute} key=${route.id} route=${route} lastId=${stats?.recent[0]?.id ?? null} runId=${runId} generation=${generation} />`}</section>
-          <${RouteSchema} route=${route} generation=${generation} />
         </div>
       `}
     </div>

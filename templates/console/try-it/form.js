@@ -137,7 +137,7 @@ export function TryForm({ id, methods: declared, target, api, isReady = true, la
         <p id=${elementId("body-problem")} class="warn wide">${bodyProblem && `▲ ${visible(bodyProblem)}`}</p>
       `}
       <p class="wide actions">
-        <button type="submit" disabled=${Boolean(bodyProblem || headers.problem)}>Send</button>
+        <button type="submit" disabled=${!isReady || Boolean(bodyProblem || headers.problem)}>Send</button>
         <code class="dim">${method} ${visible(path)}</code>
       </p>
       <div role="status" class="wide" data-testid="try-result"><${Result} sent=${sent} extras=${extras} /></div>
