@@ -19,6 +19,9 @@ from snaxum._debug import stack_samples
 from snaxum._debug.profile_tree import ProfileTree
 from snaxum._reload import user_paths
 
+# Runs the work, with something beside it or without.
+Way = Callable[[Callable[[], None]], object]
+
 
 def leaf(number: int) -> int:
     return number * number % 7
@@ -78,6 +81,10 @@ def sampled(work: Callable[[], None], interval: float) -> int:
     return tree.samples
 
 
+def samples_every(interval: float) -> Way:
+    return lambda work: sampled(work, interval)
+
+
 def monitored(work: Callable[[], None], *, has_lines: bool) -> None:
     monitoring: Any = sys.monitoring  # type: ignore[attr-defined]
     tool, events = monitoring.PROFILER_ID, monitoring.events
@@ -111,28 +118,37 @@ def monitored(work: Callable[[], None], *, has_lines: bool) -> None:
         monitoring.free_tool_id(tool)
 
 
+def times(
+    work: Callable[[], None], ways: dict[str, Way], rounds: int
+) -> tuple[dict[str, list[float]], dict[str, list[float]]]:
+    """CPU time and duration of the work, each way in turn."""
+    here = __file__.rpartition("/")[0]
+    user_paths.configure([here], here)
+    cpu: dict[str, list[float]] = {name: [] for name in ways}
+    wall: dict[str, list[float]] = {name: [] for name in ways}
+    for _ in range(rounds):
+        for name, way in ways.items():
+            began, cpu_began = time.perf_counter(), time.process_time()
+            way(work)
+            cpu[name].append(time.process_time() - cpu_began)
+            wall[name].append(time.perf_counter() - began)
+    return cpu, wall
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=7)
     rounds = parser.parse_args().rounds
-    user_paths.configure([__file__.rpartition("/")[0]], __file__.rpartition("/")[0])
-    ways: dict[str, Callable[[Callable[[], None]], object]] = {
+    ways: dict[str, Way] = {
         "nothing": unobserved,
-        "samples every 5 ms": lambda work: sampled(work, 0.005),
-        "samples every 2 ms": lambda work: sampled(work, 0.002),
+        "samples every 5 ms": samples_every(0.005),
+        "samples every 2 ms": samples_every(0.002),
     }
     if hasattr(sys, "monitoring"):
         ways["sys.monitoring, calls"] = lambda work: monitored(work, has_lines=False)
         ways["sys.monitoring, calls and lines"] = lambda work: monitored(work, has_lines=True)
     for work in (mixed, calls_mostly):
-        cpu: dict[str, list[float]] = {name: [] for name in ways}
-        wall: dict[str, list[float]] = {name: [] for name in ways}
-        for _ in range(rounds):
-            for name, way in ways.items():
-                began, cpu_began = time.perf_counter(), time.process_time()
-                way(work)
-                cpu[name].append(time.process_time() - cpu_began)
-                wall[name].append(time.perf_counter() - began)
+        cpu, wall = times(work, ways, rounds)
         print(f"{work.__name__}, Python {sys.version.split()[0]}")
         for name in ways:
             more = min(cpu[name]) / min(cpu["nothing"]) - 1

@@ -79,6 +79,20 @@ def install_for_soak(snaxum: Path | None) -> Installation:
     return Installation({"bare": _bare()}, {"snaxum": _snaxum(snaxum)})
 
 
+def install_for_console(snaxum: Path | None) -> Installation:
+    """Provide what `console_page.py` uses: no peers, but Playwright and Chromium."""
+    _check_system()
+    wrk = _system_program("wrk", "https://github.com/wg/wrk")
+    if shutil.which("npm") is None:
+        raise SetupError("no `npm` on the PATH: the browser is driven by Playwright; install Node")
+    tests = ROOT / "tests" / "browser"
+    _run(["sh", str(tests / "install-chromium")], "Chromium")
+    if not (tests / "node_modules").is_dir():
+        install = ["npm", "ci", "--no-audit", "--no-fund", "--prefix", str(tests)]
+        _run(["env", "PLAYWRIGHT_SKIP_BROWSER_DOWNLOAD=1", *install], "Playwright")
+    return Installation({"bare": _bare()}, {"wrk": wrk, "snaxum": _snaxum(snaxum)})
+
+
 def install_for_instructions(snaxum: Path | None, wheel: Path | None) -> Installation:
     """Provide what `instructions.py` uses: no peers, but the venv for orjson. A `wheel` replaces
     the binary."""

@@ -6,7 +6,7 @@ Only judges figures; a target whose figures are missing is left open.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from statistics import median
 
@@ -66,9 +66,14 @@ def targets(records: list[Record]) -> list[Target]:
 
 
 def targets_table(records: list[Record]) -> str:
+    """All of them, as a table."""
+    return judged(targets(records))
+
+
+def judged(targets: Iterable[Target]) -> str:
     """A figure, its bound, its value, and the verdict."""
     rows = [["what", "target", "measured", "min–max of the rounds", ""]]
-    for target in targets(records):
+    for target in targets:
         sign = "≤" if target.at_most else "≥"
         values = target.by_round.values()
         cells = [NONE, NONE]
