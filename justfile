@@ -111,10 +111,10 @@ fmt:
     cargo fmt --all
     cargo test --test python -- --ignored format_in_place
 
-# Make the screenshots of the docs
-screenshots:
+# Make the screenshots of the docs; with an absolute directory, all of them there
+screenshots *dir:
     cargo build -q
-    cd tests/browser && { test -d node_modules || npm ci; } && SNAXUM_BIN="$PWD/../../target/debug/snaxum" node screenshots.js
+    cd tests/browser && { test -d node_modules || npm ci; } && SNAXUM_BIN="$PWD/../../target/debug/snaxum" node screenshots.js {{ dir }}
 
 # Measure this project beside its peers
 bench *args:
@@ -127,6 +127,10 @@ bench-instructions *args:
 # Measure live reload beside its peers
 bench-reload *args:
     python3 bench/reload.py {{ args }}
+
+# Measure the console in Chromium, and what it costs the server
+bench-console *args:
+    python3 bench/console_page.py {{ args }}
 
 # Edit at random under load and check each response: just soak --minutes 10
 soak *args:

@@ -1,133 +1,170 @@
-// Takes the console's screenshots for the docs: each tab in light and dark, of a small shop whose newest
-// save is broken. Not a test; `just screenshots` runs it.
+// Takes the console's screenshots: each screen at three widths, in light and dark. Not a test.
+//
+// `just screenshots` makes the pictures of the docs; with a directory, all of them are made there.
+// `pngquant` makes them small, if it is there.
 
+const { spawnSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
 const { chromium } = require("@playwright/test");
 const config = require("./playwright.config");
+const { FILES } = require("./shop");
 const { World } = require("./world");
 
-const SHOP = `import logging
-import threading
-import stock
-from snaxum import Request, route
+const DOCS = path.resolve(__dirname, "../../docs/console");
+const SIZES = { large: [1440, 900], tablet: [1024, 768], phone: [390, 844] };
+const SCHEMES = ["light", "dark"];
+// The docs show all screens in a large window, and some in the others.
+const IN_DOCS = { large: null, tablet: ["requests", "response", "routes"], phone: ["now", "requests", "response", "errors"] };
 
-closing = threading.Event()
+class Shots {
+  constructor(page, target, isForDocs) {
+    Object.assign(this, { page, target, isForDocs, files: [] });
+  }
 
-ITEMS = {1: ("tea", 3.5), 2: ("cake", 4.0)}
-log = logging.getLogger("shop")
-
-@route("/items")
-def items(request: Request) -> dict:
-    """All items of the shop."""
-    return {"items": [name for name, _ in ITEMS.values()]}
-
-@route("/items/<int:id>")
-def item(request: Request) -> dict:
-    """One item with its price."""
-    name, price = ITEMS[request.path_params["id"]]
-    print("showing", name)
-    return {"name": name, "price": price}
-
-@route("/average")
-def average(request: Request) -> dict:
-    """The mean price."""
-    prices = [price for _, price in ITEMS.values() if price > 5]
-    log.warning("averaging %d prices", len(prices))
-    return {"average": sum(prices) / len(prices)}
-
-@route("/sales")
-def sales(request: Request) -> list:
-    """The sales of each day, by city."""
-    cities = ["Graz", "Linz", "Wien"]
-    return [
-        {"city": cities[n % 3], "day": f"2026-03-{1 + n // 3:02}", "sales": 90 + n * 37 % 101, "price": round(2 + n * 0.37 % 3, 2), "note": "sale" if n % 7 == 0 else None}
-        for n in range(60)
-    ]
-
-@route("/closing")
-def close(request: Request) -> str:
-    """Waits until the shop is closed."""
-    closing.wait()
-    return "closed"
-
-@route("/closed")
-def closed(request: Request) -> str:
-    """Closes the shop."""
-    closing.set()
-    return "closed"
-
-@route("/stock", use_process_pool=True)
-def count(request: Request, pool) -> dict:
-    """Counts the stock in another process."""
-    return {"stock": pool.submit(stock.count).result()}
-`;
-const STOCK = `def count():
-    return 42
-`;
-const TABS = ["requests", "routes", "errors", "reloads", "workers"];
-
-async function main(target) {
-  fs.mkdirSync(target, { recursive: true });
-  const world = new World({ "shop.py": SHOP, "stock.py": STOCK });
-  const browser = await chromium.launch(config.use.launchOptions);
-  try {
-    await world.start();
-    const page = await browser.newPage({ viewport: { width: 1280, height: 800 } });
-    await page.goto(world.console);
-    const shows = (id, text) => page.getByTestId(id).filter({ hasText: text }).first().waitFor();
-    await shows("connection", "connected");
-    for (const address of ["/items", "/items/9", "/items/1", "/items/2?token=abc", "/average", "/sales", "/cart", "/stock"]) await world.get(address);
-    world.edit("shop.py", SHOP.replace('@route("/average")', '@route("/mean")'));
-    await shows("state", "version 2 live");
-    await world.get("/mean");
-    const shoot = async (tab, colorScheme) => {
-      await page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await page.screenshot({ path: path.join(target, `${tab}-${colorScheme}.png`) });
-    };
-    const SAVED = SHOP.replace('@route("/average")', '@route("/mean")').replace('"price": price}', '"price": round(price * 1.2, 2)}');
-    world.edit("shop.py", SAVED);
-    await shows("state", "version 3 live");
-    await page.getByTestId("tab-now").click();
-    await page.getByRole("button", { name: /^Replay the newest request/ }).click();
-    await shows("replay-summary", "changed");
-    await page.getByRole("button", { name: /changed: / }).first().click();
-    await page.getByTestId("comparison-diff").waitFor();
-    for (const colorScheme of ["light", "dark"]) await shoot("now", colorScheme);
-    await world.get("/items/9");
-    world.edit("shop.py", SAVED.replace('return {"items"', 'return {"items'));
-    await page.getByTestId("banner").waitFor();
-    const closing = world.get("/closing");
-    for (const colorScheme of ["light", "dark"]) {
-      for (const tab of TABS) {
-        await page.getByTestId(`tab-${tab}`).click();
-        if (tab === "requests") {
-          await page.getByTestId("request-row").first().click();
-          await page.getByTestId("traceback").waitFor();
-        }
-        if (tab === "routes") {
-          await page.getByTestId("route-row").filter({ hasText: "/items/<int:id>" }).click();
-          await page.getByTestId("route-source").waitFor();
-          await page.getByTestId("route-lookup").fill("GET /items/tea");
-          await page.getByTestId("route-lookup").press("Enter");
-          await shows("route-lookup-result", "Similar routes");
-        }
-        if (tab === "workers") await shows("dispatch-row", "/closing");
-        await shoot(tab, colorScheme);
-        if (tab === "requests") {
-          await page.getByTestId("request-row").filter({ hasText: "/sales" }).click();
-          await page.getByRole("tab", { name: "Response" }).click();
-          await page.getByRole("grid").waitFor();
-          await shoot("response", colorScheme);
-        }
+  // Takes the pictures of what the page shows.
+  async take(name) {
+    for (const [size, [width, height]] of Object.entries(SIZES)) {
+      if (this.isForDocs && IN_DOCS[size] && !IN_DOCS[size].includes(name)) continue;
+      await this.page.setViewportSize({ width, height });
+      for (const colorScheme of SCHEMES) {
+        await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+        // Parts that follow the size, such as the columns of a table, is drawn in the next frames.
+        await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
+        const file = path.join(this.target, `${[name, size === "large" ? "" : size, colorScheme].filter(Boolean).join("-")}.png`);
+        await this.page.screenshot({ path: file });
+        this.files.push(file);
       }
     }
-    await world.get("/closed");
-    await closing;
+    await this.page.setViewportSize({ width: SIZES.large[0], height: SIZES.large[1] });
+  }
+
+  // Removes pictures of earlier screens, and makes the others small.
+  finish() {
+    for (const name of fs.readdirSync(this.target)) {
+      const file = path.join(this.target, name);
+      if (name.endsWith(".png") && !this.files.includes(file)) fs.unlinkSync(file);
+    }
+    const { error } = spawnSync("pngquant", ["--force", "--ext", ".png", "--skip-if-larger", "--speed", "1", "256", ...this.files], { stdio: "inherit" });
+    if (error) console.log("pngquant is not installed: the pictures are about three times as large as they can be");
+    const bytes = this.files.reduce((sum, file) => sum + fs.statSync(file).size, 0);
+    console.log(`${this.files.length} pictures, ${Math.round(bytes / 1000)} kB`);
+  }
+}
+
+async function main(directory) {
+  const target = path.resolve(directory ?? DOCS);
+  fs.mkdirSync(target, { recursive: true });
+  const world = new World(FILES);
+  const browser = await chromium.launch(config.use.launchOptions);
+  try {
+    await world.start(0, ["--dispatch-workers", "2"]);
+    const page = await browser.newPage({ viewport: { width: 1440, height: 900 } });
+    page.setDefaultTimeout(20000);
+    const shots = new Shots(page, target, directory === undefined);
+    await page.goto(world.console);
+    await screens(page, world, shots);
+    shots.finish();
   } finally {
     await browser.close();
     await world.remove();
   }
 }
 
-main(path.resolve(process.argv[2] ?? "../../docs/console"));
+async function screens(page, world, shots) {
+  const shown = (id, text) => page.getByTestId(id).filter({ hasText: text }).first().waitFor();
+  const tab = (name) => page.getByTestId(`tab-${name}`).click();
+  const row = (text) => page.getByTestId("request-row").filter({ hasText: text }).first();
+  async function openPart(text, part) {
+    await tab("requests");
+    await row(text).click();
+    await page.getByRole("tab", { name: part }).click();
+  }
+  async function closeRequest() {
+    await page.keyboard.press("Escape");
+    await page.getByTestId("request-details").waitFor({ state: "detached" });
+  }
+
+  await shown("connection", "connected");
+  for (const address of ["/items", "/items/1", "/items/9", "/sales?city=Graz", "/sales/chart", "/orders", "/stock", "/cart", "/items/2?token=abc", "/average", "/report"]) await (await world.get(address)).text();
+  await order(world, { item: "pot", count: 2, gift: true });
+
+  // A save that changes a total.
+  world.replace("prices.py", "TAX = 0.1", "TAX = 0.2");
+  await shown("state", "version 2 live");
+  await page.getByRole("button", { name: /^Replay the newest request/ }).click();
+  await shown("replay-summary", "changed");
+  await page.getByRole("button", { name: /changed: / }).first().click();
+  await page.getByTestId("comparison-diff").waitFor();
+  await shots.take("now");
+
+  // A burst of requests, more than there are threads.
+  await Promise.all(["/report", "/report", "/items/3", "/report", "/items/1"].map(async (address) => (await world.get(address)).text()));
+  await order(world, { item: "tea", count: 3 });
+  await (await world.get("/sales")).text();
+  await page.getByTestId("slow-requests").waitFor({ state: "detached" });
+  await openPart("/items/1", "Timing");
+  await shots.take("requests");
+  await openPart("/sales", "Response");
+  await page.getByRole("grid").waitFor();
+  await shots.take("response");
+  await openPart("/sales/chart", "Response");
+  await page.getByTestId("picture").waitFor();
+  await shots.take("picture");
+  await openPart("/report", "Profile");
+  await page.getByTestId("heat").first().waitFor();
+  await shots.take("profile");
+  await openPart(/GET\s*\/orders/, "Calls");
+  await page.getByTestId("calls").waitFor();
+  await shots.take("calls");
+  await closeRequest();
+  await page.getByRole("button", { name: "Waterfall" }).click();
+  await page.getByTestId("waterfall-row").first().waitFor();
+  await shots.take("waterfall");
+  await page.getByRole("button", { name: "Waterfall" }).click();
+
+  await tab("routes");
+  await page.getByTestId("route-lookup").fill("POST /orders/7");
+  await page.getByTestId("route-lookup").press("Enter");
+  await shown("route-lookup-result", "Similar routes");
+  await page.getByTestId("route-row").filter({ hasText: "create" }).click();
+  await page.getByTestId("try-it").getByText("from request #").waitFor();
+  await page.getByTestId("try-it").getByRole("button", { name: "Send" }).click();
+  await page.getByTestId("try-result").waitFor();
+  await page.getByTestId("try-it").scrollIntoViewIfNeeded();
+  await shots.take("routes");
+
+  await (await world.get("/average")).text();
+  await tab("errors");
+  await page.getByTestId("traceback").waitFor();
+  await shots.take("errors");
+  await tab("logs");
+  await page.getByTestId("log-entry").first().waitFor();
+  await shots.take("logs");
+
+  // A save that does not load, and one that runs.
+  world.replace("shop.py", "    closing.set()", "    closing.set(");
+  await page.getByTestId("banner").waitFor();
+  await tab("reloads");
+  await page.getByTestId("reload-row").nth(1).click();
+  await page.getByRole("button", { name: "Why these modules?" }).click();
+  await page.getByTestId("import-paths").waitFor();
+  await shots.take("reloads");
+  const closing = world.get("/closing");
+  await tab("workers");
+  await shown("dispatch-row", "/closing");
+  await shots.take("workers");
+  await world.get("/closed");
+  await closing;
+
+  await page.setExtraHTTPHeaders({ accept: "text/html" });
+  await page.goto(new URL("/item/1", world.app).href);
+  await shots.take("not-found");
+}
+
+async function order(world, body) {
+  const response = await fetch(new URL("/orders", world.app), { method: "POST", headers: { "content-type": "application/json" }, body: JSON.stringify(body) });
+  await response.text();
+}
+
+main(process.argv[2]);
