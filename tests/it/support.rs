@@ -391,22 +391,12 @@ impl Server {
     /// Stops the process that runs Python with SIGSTOP, and returns when each of its threads has
     /// stopped.
     pub(crate) fn suspend(&self) {
-        self.signal_python(libc::SIGSTOP);
-        let python = self.python_process();
-        while !python.is_stopped() {
-            std::thread::sleep(Duration::from_millis(1));
-        }
+        self.python_process().suspend();
     }
 
     /// Continues after `suspend`.
     pub(crate) fn resume(&self) {
-        self.signal_python(libc::SIGCONT);
-    }
-
-    fn signal_python(&self, signal: i32) {
-        let pid = i32::try_from(self.python_pid()).expect("a pid");
-        // SAFETY: sends a signal to a process that our own child or it has started, and waits for.
-        assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "the server is there");
+        self.python_process().signal(libc::SIGCONT);
     }
 
     /// Waits until the started process has stopped, as Ctrl-Z makes it.
@@ -449,6 +439,11 @@ impl Server {
     /// The children of the started process.
     pub(crate) fn processes(&self) -> Vec<Process> {
         Process::children_of(self.pid)
+    }
+
+    /// The same, once there are `count`: a replaced one, or a trial, may be about to end.
+    pub(crate) async fn settled_processes(&self, count: usize) -> Vec<Process> {
+        Process::children_once(self.pid, count).await
     }
 
     /// The descendants of the process that runs Python.

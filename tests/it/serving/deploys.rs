@@ -1,43 +1,14 @@
 //! New code without a lost request: SIGHUP and `snaxum reload`.
 
-use super::keep_alive::{KeepAlive, Load};
 use std::thread::available_parallelism;
 
-use crate::support::{Project, Server, in_time};
-
-fn app(version: &str) -> String {
-    format!(
-        r#"
-import json, os
-from snaxum import route
-import _gate
-
-
-@route("/version", methods=["GET", "POST"])
-def version(request):
-    return {{"version": {version:?}, "pid": os.getpid()}}
-
-
-@route("/slow")
-def slow(request):
-    _gate.wait("slow")
-    return {{"version": {version:?}}}
-"#
-    )
-}
-
-fn project(args: &[&str]) -> Project {
-    Project::new().file("app.py", &app("one")).gate().args(args)
-}
-
-async fn reload(server: &Server) -> (Option<i32>, String, String) {
-    let finished = server.project.snaxum(&["reload"]).await;
-    (finished.code, finished.stdout, finished.stderr)
-}
+use super::keep_alive::{KeepAlive, Load};
+use super::versions::{app, project, reload, version};
+use crate::support::in_time;
 
 #[tokio::test]
 async fn an_open_connection_continues_on_the_new_code() {
-    let server = project(&["--processes", "2"]).serve().await;
+    let server = project().args(&["--processes", "2"]).serve().await;
     let mut connection = KeepAlive::open(server.authority()).await.expect("it listens");
     assert_eq!(connection.get("/version").await["version"], "one");
     // The last request had a body, in two pieces.
@@ -59,7 +30,7 @@ async fn an_open_connection_continues_on_the_new_code() {
 
 #[tokio::test]
 async fn a_request_under_way_ends_on_the_code_that_it_began_with() {
-    let server = project(&[]).serve().await;
+    let server = project().serve().await;
     let mut connection = KeepAlive::open(server.authority()).await.expect("it listens");
     let slow = tokio::spawn(async move {
         let response = connection.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await;
@@ -67,11 +38,10 @@ async fn a_request_under_way_ends_on_the_code_that_it_began_with() {
     });
     let held = server.arrival().await;
     server.edit("app.py", &app("two"));
-    assert_eq!(
-        reload(&server).await,
-        (Some(0), "G2 is live in a new process\n".to_owned(), String::new())
-    );
-    assert_eq!(server.get("/version").await.json()["version"], "two");
+    let finished = reload(&server).await;
+    assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
+    assert_eq!(finished.stdout, "G2 is live in a new process\n");
+    assert_eq!(version(&server).await, "two");
 
     held.open().await;
 
@@ -82,33 +52,32 @@ async fn a_request_under_way_ends_on_the_code_that_it_began_with() {
 
 #[tokio::test]
 async fn code_that_does_not_load_changes_nothing_and_the_client_gets_the_traceback() {
-    let server = project(&["--processes", "2"]).serve().await;
-    let before = server.get("/version").await.json();
+    let server = project().args(&["--processes", "2"]).serve().await;
     for (broken, parts) in [
         ("1 / 0\n", ["ZeroDivisionError", "app.py"]),
         ("def f(:\n", ["SyntaxError", "app.py"]),
         ("import os\nos._exit(3)\n", ["SystemExit", "app.py"]),
     ] {
         server.edit("app.py", broken);
-        let (code, stdout, stderr) = reload(&server).await;
-        assert_eq!((code, &*stdout), (Some(1), ""), "{stderr}");
+        let finished = reload(&server).await;
+        assert_eq!((finished.code, &*finished.stdout), (Some(1), ""), "{}", finished.stderr);
         for part in ["still serving", parts[0], parts[1]] {
-            assert!(stderr.contains(part), "{part} in {stderr}");
+            assert!(finished.stderr.contains(part), "{part} in {}", finished.stderr);
         }
         server.err.wait_for(parts[0]).await;
     }
-    assert_eq!(server.get("/version").await.json()["version"], before["version"]);
+    assert_eq!(version(&server).await, "one");
 
     server.edit("app.py", &app("two"));
-    assert_eq!(reload(&server).await.0, Some(0));
-    assert_eq!(server.get("/version").await.json()["version"], "two");
+    assert_eq!(reload(&server).await.code, Some(0));
+    assert_eq!(version(&server).await, "two");
 }
 
 #[tokio::test]
 async fn half_of_the_cores_load_new_code_and_the_others_are_left_to_requests() {
     let at_once = (available_parallelism().expect("a number").get() / 2).max(1);
     let count = at_once + 1;
-    let mut server = project(&["--processes", &count.to_string()]).serve().await;
+    let mut server = project().args(&["--processes", &count.to_string()]).serve().await;
     server.edit("app.py", &format!("import _gate\n_gate.wait('load')\n{}", app("two")));
     server.signal(libc::SIGHUP);
     let mut held = Vec::new();
@@ -123,23 +92,24 @@ async fn half_of_the_cores_load_new_code_and_the_others_are_left_to_requests() {
     }
     server.arrival().await.open().await;
     server.err.wait_for(&format!("G2 is live in {count} new processes")).await;
-    assert_eq!(server.get("/version").await.json()["version"], "two");
+    assert_eq!(version(&server).await, "two");
     server.stop().await;
 }
 
 #[tokio::test]
 async fn a_smoke_request_that_fails_rejects_the_new_code() {
-    let server = project(&["--smoke", "/version"]).serve().await;
+    let server = project().args(&["--smoke", "/version"]).serve().await;
     server.edit("app.py", &app("two").replace("/version", "/other"));
-    let (code, _, stderr) = reload(&server).await;
-    assert_eq!(code, Some(1));
+    let finished = reload(&server).await;
+    assert_eq!(finished.code, Some(1));
+    let stderr = finished.stderr;
     assert!(stderr.contains("GET /version") && stderr.contains("404"), "{stderr}");
-    assert_eq!(server.get("/version").await.json()["version"], "one");
+    assert_eq!(version(&server).await, "one");
 }
 
 #[tokio::test]
 async fn twenty_reloads_under_load_lose_no_request() {
-    let server = project(&["--processes", "2"]).serve().await;
+    let server = project().args(&["--processes", "2"]).serve().await;
     let load = Load::start(&server, 16, "/version");
     for generation in 2..22 {
         server.signal(libc::SIGHUP);
@@ -152,7 +122,7 @@ async fn twenty_reloads_under_load_lose_no_request() {
 
 #[tokio::test]
 async fn a_server_that_is_to_stop_serves_for_the_shutdown_delay_or_until_a_second_signal() {
-    let mut server = project(&["--processes", "2", "--shutdown-delay", "1h"]).serve().await;
+    let mut server = project().args(&["--processes", "2", "--shutdown-delay", "1h"]).serve().await;
     server.signal(libc::SIGTERM);
     server.err.wait_for("no longer ready").await;
     assert_eq!(server.get("/version").await.status, 200);

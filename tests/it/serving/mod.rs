@@ -22,6 +22,7 @@ mod stops;
 mod tls;
 mod upgraded_program;
 mod upgrades;
+mod versions;
 
 use std::path::Path;
 use std::process::{Output, Stdio};

@@ -5,33 +5,9 @@ use std::collections::BTreeSet;
 use super::keep_alive::{KeepAlive, Load, Target};
 use super::tls::make_certificate;
 use super::upgraded_program::Program;
+use super::versions::{app, project, reload, version};
 use super::{curl, url};
-use crate::support::{Finished, Process, Project, Server, in_time};
-
-fn app(version: &str) -> String {
-    format!(
-        r#"
-import os
-from snaxum import route
-import _gate
-
-
-@route("/version", methods=["GET", "POST"])
-def version(request):
-    return {{"version": {version:?}, "pid": os.getpid()}}
-
-
-@route("/slow")
-def slow(request):
-    _gate.wait("slow")
-    return {{"version": {version:?}}}
-"#
-    )
-}
-
-fn project() -> Project {
-    Project::new().file("app.py", &app("one")).gate()
-}
+use crate::support::{Process, Server, in_time};
 
 /// Starts a program on the project, with `--port 0`.
 async fn serve(args: &[&str]) -> (Program, Server) {
@@ -40,10 +16,6 @@ async fn serve(args: &[&str]) -> (Program, Server) {
     let mut server = program.serve(project, &[&["--port", "0"], args].concat()).await;
     server.url = url(&server);
     (program, server)
-}
-
-async fn reload(server: &Server) -> Finished {
-    server.project.snaxum(&["reload"]).await
 }
 
 /// Waits until the parent is the new program, and `generation` serves.
@@ -57,11 +29,6 @@ async fn is_upgraded(server: &Server, generation: u32) {
 
 fn pids(processes: &[Process]) -> BTreeSet<u32> {
     processes.iter().map(|process| process.pid).collect()
-}
-
-async fn version(server: &Server) -> String {
-    let reply = server.get("/version").await.json();
-    reply["version"].as_str().expect("a text").to_owned()
 }
 
 async fn metrics_url(server: &Server) -> String {
@@ -97,8 +64,7 @@ async fn the_parent_becomes_the_new_program_in_its_process_and_its_processes_and
 
     assert!(program.runs_in(server.pid));
     assert_eq!(connection.get("/version").await["version"], "two", "the connection is open");
-    let processes = Process::children_of(server.pid);
-    assert_eq!(processes.len(), 2, "{processes:?}");
+    let processes = server.settled_processes(2).await;
     assert!(processes.iter().all(|process| program.runs_in(process.pid)));
     assert_eq!(counted(&server, &metrics).await, 7.0);
 
@@ -106,8 +72,7 @@ async fn the_parent_becomes_the_new_program_in_its_process_and_its_processes_and
     let second = server.project.snaxum(&["serve", "--port", "0"]).await;
     assert!(second.stderr.contains(&server.pid.to_string()), "{}", second.stderr);
     let killed = processes[0].pid;
-    // SAFETY: sends a signal to a process of the server, which its parent has not waited for.
-    unsafe { libc::kill(i32::try_from(killed).expect("a pid"), libc::SIGKILL) };
+    processes[0].signal(libc::SIGKILL);
     server.err.wait_for(&format!("(pid {killed}) was killed")).await;
     server.err.wait_for(" serves (pid ").await;
     server.edit("app.py", &app("three"));
@@ -161,13 +126,14 @@ async fn upgrades_of_a_server_with_shared_memory_lose_no_request() {
     let target = Target::Tcp(server.authority().to_owned());
     upgrades_lose_no_request(&program, &server, &target).await;
     // The process that has loaded the code is there, and forks a replacement.
-    let loader = Process::children_of(server.pid);
+    let before = pids(&server.settled_processes(3).await);
     let serving = server.get("/version").await.json()["pid"].as_u64().expect("a number");
+    let serving = u32::try_from(serving).expect("a pid");
     server.edit("app.py", "1 / 0");
-    // SAFETY: sends a signal to a process of the server, which its parent has not waited for.
-    unsafe { libc::kill(i32::try_from(serving).expect("a pid"), libc::SIGKILL) };
+    Process::of(serving).signal(libc::SIGKILL);
     server.err.wait_for(" serves (pid ").await;
-    assert!(pids(&Process::children_of(server.pid)).is_superset(&pids(&[loader[0].clone()])));
+    let after = pids(&server.settled_processes(3).await);
+    assert_eq!(&before - &after, BTreeSet::from([serving]));
 }
 
 #[tokio::test]
@@ -233,7 +199,7 @@ async fn signals_during_an_upgrade_are_neither_lost_nor_fatal() {
 #[tokio::test]
 async fn a_program_that_does_not_start_changes_nothing() {
     let (program, server) = serve(&["--processes", "2"]).await;
-    let (before, good) = (pids(&Process::children_of(server.pid)), program.bytes());
+    let (before, good) = (pids(&server.processes()), program.bytes());
     server.edit("app.py", &app("two"));
     for (bytes, why) in [
         (&b"#!/bin/sh\necho it is broken >&2\nexit 3\n"[..], "it is broken"),
@@ -252,7 +218,7 @@ async fn a_program_that_does_not_start_changes_nothing() {
             );
         }
     }
-    assert_eq!(pids(&Process::children_of(server.pid)), before);
+    assert_eq!(pids(&server.settled_processes(2).await), before);
     assert_eq!(version(&server).await, "one");
 
     program.install_bytes(&good);

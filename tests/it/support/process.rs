@@ -44,6 +44,21 @@ impl Process {
         Self::read(pid).expect("it runs").1
     }
 
+    /// Sends it a signal.
+    pub(crate) fn signal(&self, signal: i32) {
+        let pid = i32::try_from(self.pid).expect("a pid");
+        // SAFETY: sends a signal to a process that a test's own child, or one below it, waits for.
+        assert_eq!(unsafe { libc::kill(pid, signal) }, 0, "it runs");
+    }
+
+    /// Stops it with SIGSTOP, and returns when each of its threads has stopped.
+    pub(crate) fn suspend(&self) {
+        self.signal(libc::SIGSTOP);
+        while !self.is_stopped() {
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
     /// Whether a signal has stopped all its threads.
     pub(crate) fn is_stopped(&self) -> bool {
         let tasks = fs::read_dir(format!("/proc/{}/task", self.pid)).expect("it runs");
@@ -70,15 +85,30 @@ impl Process {
         Self::read(self.pid).is_some_and(|(_, found)| found == *self)
     }
 
-    /// Waits until it has exited. The only place that polls: no event reports another's child.
+    /// Waits until it has exited.
     pub(crate) async fn is_gone(&self) {
-        in_time(&format!("the end of process {}", self.pid), async {
-            while self.is_alive() {
-                tokio::time::sleep(Duration::from_millis(5)).await;
-            }
-        })
-        .await;
+        let what = format!("the end of process {}", self.pid);
+        polled(&what, || (!self.is_alive()).then_some(())).await;
     }
+
+    /// The children of `pid`, once there are `count`: others may be about to end.
+    pub(crate) async fn children_once(pid: u32, count: usize) -> Vec<Self> {
+        let children = || Some(Self::children_of(pid)).filter(|found| found.len() == count);
+        polled(&format!("{count} children of process {pid}"), children).await
+    }
+}
+
+/// Waits for a value. The only place that polls: no event reports another's child.
+async fn polled<T>(what: &str, value: impl Fn() -> Option<T>) -> T {
+    in_time(what, async {
+        loop {
+            match value() {
+                Some(value) => return value,
+                None => tokio::time::sleep(Duration::from_millis(5)).await,
+            }
+        }
+    })
+    .await
 }
 
 /// The started process and its descendants. Dropping it kills the rest of them.
