@@ -97,6 +97,12 @@ class Server:
         """The children of the process that was started."""
         return children(self.session, self.session)
 
+    def oldest_child(self) -> int:
+        """The child that was started first."""
+        stats, parent = _session(self.session), str(self.session)
+        own = [pid for pid, stat in stats.items() if stat[_PARENT] == parent]
+        return min(own, key=lambda pid: int(stats[pid][_START_TIME]))
+
     def memory(self) -> Memory:
         pids = _session(self.session)
         rollups = [Path(f"/proc/{pid}/smaps_rollup").read_text() for pid in pids]
