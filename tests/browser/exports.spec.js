@@ -4,6 +4,7 @@ const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
+const { clipboard, openBeforeEach, rows } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `from snaxum import Request, abort, redirect, route
@@ -42,18 +43,7 @@ def nothing(request: Request) -> None:
 // The last test stops the server.
 test.use({ files: { "app.py": APP }, expectedErrors: /ERR_CONNECTION_REFUSED/ });
 
-test.beforeEach(async ({ page, world, context }) => {
-  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
-
-const rows = (page) => page.getByTestId("request-row");
-const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
+openBeforeEach();
 
 async function sendAll(world, page) {
   const send = (pathname, options) => fetch(new URL(pathname, world.app), { redirect: "manual", ...options });

@@ -1,5 +1,6 @@
 // Keys and columns: moving, replaying, copying, finding, sorting, resizing, and the place of the list.
 
+const { clipboard, openBeforeEach, rows } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `from snaxum import Request, route
@@ -21,18 +22,7 @@ def slow(request: Request) -> str:
 
 test.use({ files: { "app.py": APP } });
 
-test.beforeEach(async ({ page, world, context }) => {
-  await context.grantPermissions(["clipboard-read", "clipboard-write"]);
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
-
-const rows = (page) => page.getByTestId("request-row");
-const clipboard = (page) => page.evaluate(() => navigator.clipboard.readText());
+openBeforeEach();
 
 test("j and k move between requests, and between open ones", async ({ page, world }) => {
   for (const id of [1, 2, 3]) await world.get(`/items/${id}`);
