@@ -240,8 +240,7 @@ impl<const N: usize> Deref for HexText<N> {
     type Target = str;
 
     fn deref(&self) -> &str {
-        // SAFETY: `new` and `traceparent` make all of them, of digits and dashes.
-        unsafe { std::str::from_utf8_unchecked(&self.0) }
+        std::str::from_utf8(&self.0).expect("digits and dashes")
     }
 }
 
