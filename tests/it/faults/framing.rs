@@ -147,6 +147,30 @@ async fn ambiguous_framing_is_refused_or_unambiguous_and_the_connection_is_close
     }
 }
 
+#[tokio::test]
+async fn a_connect_is_refused_also_if_a_route_has_the_method() {
+    const APP: &str = r#"
+from snaxum import route
+
+@route("/", methods=["CONNECT", "GET"])
+def tunnel(request):
+    return "tunnel"
+"#;
+    let server = Project::new().file("app.py", APP).serve().await;
+    let next = "GET / HTTP/1.1\r\nHost: a\r\n\r\n";
+    for target in ["/", "a:443"] {
+        let request = format!("CONNECT {target} HTTP/1.1\r\nHost: {target}\r\n\r\n{next}");
+        let request = request.replace("Host: /", "Host: a");
+        let response = server.raw(&request).await;
+        assert!(
+            response.starts_with("HTTP/1.1 501 ") && !response.contains("tunnel"),
+            "{response}"
+        );
+        assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
+    }
+    assert_eq!(server.get("/").await.text(), "tunnel");
+}
+
 fn with_header(size: usize) -> String {
     let long = "x".repeat(size);
     format!("GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\nX-Long: {long}\r\n\r\n")
