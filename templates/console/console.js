@@ -8,6 +8,7 @@ import { html, render } from "./vendor/preact-htm.js";
 import { page } from "./server/api.js";
 import { connect } from "./server/connection.js";
 import { Layout } from "./page/layout.js";
+import { loadTheRest } from "./page/lazy.js";
 import { initialState, reduce } from "./server/store.js";
 import { applyTheme } from "./page/theme.js";
 import { Traffic } from "./server/traffic.js";
@@ -55,6 +56,7 @@ function onMessage(message) {
 
 applyTheme();
 draw();
+loadTheRest();
 connect({
   getState: () => state,
   onMessage,

@@ -324,6 +324,19 @@ test("many routes that only moved are one line of a reload, which unfolds by fil
   expect(errors).toEqual([]);
 });
 
+test("a tab whose modules could not be loaded is there after another try", async ({ page, world }) => {
+  // The second one is imported by the first, which arrives.
+  for (const module of ["logs/logs.js", "routes/module-graph.js"]) await page.route(`**/assets/${module}`, (route) => route.abort());
+  await world.open(page, "now");
+  for (const [tab, module, row] of [["logs", "logs/logs.js", ".timeline"], ["routes", "routes/module-graph.js", '[data-testid="route-row"]']]) {
+    await page.getByTestId(`tab-${tab}`).click();
+    await expect(page.getByRole("heading", { name: "The server does not respond" })).toBeVisible();
+    await page.unroute(`**/assets/${module}`);
+    await page.getByRole("button", { name: "Try again" }).click();
+    await expect(page.locator(row).first()).toBeVisible();
+  }
+});
+
 test("the rate includes requests that the page did not receive", async () => {
   const text = fs.readFileSync(path.join(__dirname, "../../templates/console/server/traffic.js"), "utf8");
   const { Traffic } = await import(`data:text/javascript,${encodeURIComponent(text)}`);

@@ -1,8 +1,12 @@
-//! The API of the console beside the event stream: sources, matches, workers.
+//! The API of the console beside the event stream: sources, matches, workers; and the size of its page.
 
+use std::fs;
+use std::path::Path;
+
+use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Project, Server, in_time};
+use super::support::{Project, Server, in_time, send};
 
 const APP: &str = r#"import _gate
 import tasks
@@ -278,4 +282,65 @@ async fn a_request_whose_client_disconnected_is_listed_with_status_499() {
     assert_eq!((&ended["status"], &ended["path"]), (&json!(200), &json!("/orders/new")));
     let requests = server.api("requests").await;
     assert_eq!(requests.as_array().expect("a list").len(), 3, "{requests}");
+}
+
+/// The names of all scripts and styles of the console, the vendored ones included.
+fn assets() -> Vec<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/console");
+    let mut folders = vec![root.clone()];
+    let mut found = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a directory") {
+            let path = entry.expect("one").path();
+            let name =
+                path.strip_prefix(&root).expect("it is below").to_string_lossy().into_owned();
+            if path.is_dir() {
+                folders.push(path);
+            } else if [".js", ".css", ".js.gz"].iter().any(|end| name.ends_with(end)) {
+                found.push(name.trim_end_matches(".gz").to_owned());
+            }
+        }
+    }
+    found
+}
+
+/// The bytes that a browser receives for these paths, with this encoding.
+async fn received(server: &Server, paths: &[String], encoding: &str) -> usize {
+    let mut bytes = 0;
+    for path in paths {
+        let request = server.request(Method::GET, path).bearer_auth(&server.token);
+        let reply = send(request.header("accept-encoding", encoding)).await;
+        assert_eq!(reply.status, 200, "{path}");
+        bytes += reply.body.len();
+    }
+    bytes
+}
+
+#[tokio::test]
+async fn a_browser_receives_less_than_300_kb_for_all_of_the_console() {
+    let server = app(&[]).await;
+    let paths: Vec<String> =
+        assets().iter().map(|name| format!("/__snaxum/assets/{name}")).collect();
+    assert!(paths.len() > 50, "{paths:?}");
+
+    let bytes = received(&server, &paths, "gzip").await;
+
+    assert!(bytes < 300_000, "{bytes} bytes");
+}
+
+#[tokio::test]
+async fn the_first_screen_of_the_console_is_a_part_of_it() {
+    let server = app(&[]).await;
+    let request = server.request(Method::GET, "/__snaxum/").bearer_auth(&server.token);
+    let page = send(request).await.text().replace("&#x2f;", "/");
+    let mut paths = vec!["/__snaxum/".to_owned()];
+    paths.extend(page.split("href=\"").skip(1).filter_map(|rest| {
+        rest.split('"').next().filter(|path| path.starts_with('/')).map(str::to_owned)
+    }));
+    assert!(paths.len() > 50, "{page}");
+
+    let sizes =
+        [received(&server, &paths, "gzip").await, received(&server, &paths, "identity").await];
+
+    assert!(sizes[0] < 100_000 && sizes[1] < 250_000, "{sizes:?}");
 }

@@ -127,19 +127,6 @@ fn no_asset_makes_code_or_markup_of_text() {
 }
 
 #[tokio::test]
-async fn the_assets_together_are_small_as_they_are_sent() {
-    let server = app().await;
-    let mut sent = 0;
-    for (name, _) in assets() {
-        let path = format!("/__snaxum/assets/{name}");
-        let request = server.request(Method::GET, &path).bearer_auth(&server.token);
-        let reply = send(request.header("accept-encoding", "gzip")).await;
-        sent += reply.body.len();
-    }
-    assert!(sent < 350_000, "{sent} bytes");
-}
-
-#[tokio::test]
 async fn every_asset_has_its_type() {
     let server = app().await;
     for (name, _) in assets() {

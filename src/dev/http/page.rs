@@ -14,6 +14,8 @@ use crate::dev::paths::PREFIX;
 use crate::dev::token;
 use crate::templates;
 
+/// The module that the page starts.
+const ENTRY: &str = "console.js";
 /// The script of the user's pages, which the console does not have.
 const LIVE_SCRIPT: &str = "live.js";
 
@@ -36,7 +38,7 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
          frame-ancestors 'none'; require-trusted-types-for 'script'; trusted-types snaxum-preview"
     );
     let version = env!("CARGO_PKG_VERSION");
-    let modules: Vec<_> = ConsoleAssets::iter().filter(|name| is_module(name)).collect();
+    let modules = modules_of(ENTRY);
     let page = templates::render(
         "console/console.html",
         context! { nonce, style_nonce, version, modules, base => PREFIX },
@@ -46,10 +48,42 @@ pub(super) async fn page(headers: HeaderMap) -> Response {
     (headers, page).into_response()
 }
 
-/// Whether the console's page imports an asset. The browser learns of each module from its
-/// importer, one after the other, unless the page lists all.
-fn is_module(name: &str) -> bool {
-    name.ends_with(".js") && name != LIVE_SCRIPT
+/// Returns a module and its imports, direct or not, each once. A browser learns of each from its
+/// importer, one after the other, unless the page lists them. Modules that are loaded later, by
+/// `import(…)`, are not in the list.
+fn modules_of(entry: &str) -> Vec<String> {
+    let mut found = vec![entry.to_owned()];
+    let mut next = 0;
+    while let Some(name) = found.get(next).cloned() {
+        let file = embedded(&name).map(|file| file.data).unwrap_or_default();
+        for import in imports(&name, &String::from_utf8_lossy(&file)) {
+            if !found.contains(&import) {
+                found.push(import);
+            }
+        }
+        next += 1;
+    }
+    found
+}
+
+/// Returns the names of the modules that the text of one imports. A statement has one line.
+fn imports(name: &str, text: &str) -> Vec<String> {
+    let folder: Vec<&str> = name.split('/').rev().skip(1).collect();
+    let from = |line: &str| {
+        let path = line.strip_prefix("import {")?.split_once("} from \"")?.1.split_once('"')?.0;
+        let mut parts: Vec<&str> = folder.iter().rev().copied().collect();
+        for part in path.split('/') {
+            match part {
+                "." => {}
+                ".." => {
+                    parts.pop();
+                }
+                _ => parts.push(part),
+            }
+        }
+        Some(parts.join("/"))
+    };
+    text.lines().filter_map(from).collect()
 }
 
 /// Serves the script that dev mode adds to pages of the app.
@@ -91,4 +125,31 @@ pub(super) async fn asset(Path(path): Path<String>) -> Response {
 fn embedded(path: &str) -> Option<EmbeddedFile> {
     let name = ConsoleAssets::iter().find(|name| *name == path)?;
     ConsoleAssets::get(&name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_page_lists_each_module_that_its_first_screen_imports() {
+        let names = modules_of(ENTRY);
+        let texts: Vec<String> = names
+            .iter()
+            .map(|name| {
+                let file = embedded(name).expect("an asset").data;
+                String::from_utf8_lossy(&file).into_owned()
+            })
+            .collect();
+        for (name, text) in names.iter().zip(&texts) {
+            let statements = text.lines().filter(|line| line.starts_with("import ")).count();
+            assert_eq!(imports(name, text).len(), statements, "{name}: one line for each import");
+        }
+        for expected in ["page/layout.js", "vendor/preact-htm.js", "errors/traceback.js"] {
+            assert!(names.iter().any(|name| name == expected), "{expected} in {names:?}");
+        }
+        for later in ["requests/requests.js", "live.js", "errors/overlay.js"] {
+            assert!(!names.iter().any(|name| name == later), "{later} in {names:?}");
+        }
+    }
 }

@@ -13,29 +13,24 @@ import { page } from "../server/api.js";
 import { openInEditor, reload } from "../server/commands.js";
 import { Sparkline } from "../components/charts.js";
 import { CurrentLoad } from "../components/current-load.js";
-import { Errors } from "../errors/errors.js";
 import { errorOfReload, openErrors } from "../errors/failures.js";
 import { FilterBox } from "../components/filter.js";
 import { duration, milliseconds, rate, version, visible } from "../components/format.js";
 import { setIcon } from "./icon.js";
+import { lazy } from "./lazy.js";
 import { LiveRegion, useAnnouncement } from "./live-region.js";
 import { useNotifications } from "./notifications.js";
 import { Now } from "../now/now.js";
 import { SaveBar } from "../now/save-bar.js";
-import { Logs } from "../logs/logs.js";
 import { Notice } from "./actions.js";
 import { Palette } from "./palette.js";
 import { ReloadControls } from "../reloads/reload-controls.js";
-import { Reloads } from "../reloads/reloads.js";
-import { Requests } from "../requests/requests.js";
-import { Routes } from "../routes/routes.js";
 import { ShortcutsDialog, useShortcuts } from "./shortcuts.js";
 import { Editor } from "../components/source-link.js";
 import { currentFailure } from "../server/store.js";
 import { ThemeButton } from "./theme.js";
 import { failingFrame } from "../errors/traceback.js";
 import { formatHash, parseHash } from "./url-hash.js";
-import { Workers } from "../workers/workers.js";
 
 const HASH_DELAY_MS = 200;
 // The newest requests in the command palette; the filter of the list finds older ones.
@@ -54,12 +49,12 @@ const CONNECTIONS = { connected: ["●", "good"], "signed out": ["✖", "bad"] }
 /** @type {Tab[]} */
 const TABS = [
   { name: "now", title: "Now", content: Now },
-  { name: "requests", title: "Requests", content: Requests, count: (state) => state.requests.length },
-  { name: "routes", title: "Routes", content: Routes, count: (state) => state.routes.length },
-  { name: "errors", title: "Errors", content: Errors, count: (state) => openErrors(state.errors).length },
-  { name: "reloads", title: "Reloads", content: Reloads, count: (state) => state.reloads.length },
-  { name: "workers", title: "Workers", content: Workers },
-  { name: "logs", title: "Logs", content: Logs },
+  { name: "requests", title: "Requests", content: lazy(() => import("../requests/requests.js"), "Requests"), count: (state) => state.requests.length },
+  { name: "routes", title: "Routes", content: lazy(() => import("../routes/routes.js"), "Routes"), count: (state) => state.routes.length },
+  { name: "errors", title: "Errors", content: lazy(() => import("../errors/errors.js"), "Errors"), count: (state) => openErrors(state.errors).length },
+  { name: "reloads", title: "Reloads", content: lazy(() => import("../reloads/reloads.js"), "Reloads"), count: (state) => state.reloads.length },
+  { name: "workers", title: "Workers", content: lazy(() => import("../workers/workers.js"), "Workers") },
+  { name: "logs", title: "Logs", content: lazy(() => import("../logs/logs.js"), "Logs") },
 ];
 
 /** @param {{ state: State, connection: Connection, traffic: Measured }} props */
