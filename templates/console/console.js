@@ -18,10 +18,18 @@ const DRAW_INTERVAL_MS = 100;
 // After a slow draw the page idles for this many times as long, so that keys and clicks are processed.
 const IDLE_FACTOR = 2;
 
+// The longest draw that counts: a page that was hidden meanwhile gets its next frame when it is shown.
+const MAX_COST_MS = 1000;
+// A hidden page gets no frames, but its title, its icon and its notifications must follow.
+const HIDDEN_INTERVAL_MS = 1000;
+
 const traffic = new Traffic();
 let state = initialState;
 let connection = { status: "connecting", detail: "" };
 let drawScheduled = false;
+/** @type {number | undefined} */
+let timer;
+let frame = 0;
 let nextDrawAt = 0;
 
 function draw() {
@@ -32,7 +40,7 @@ function draw() {
   // Layout and painting happen in the next frame, so the cost of a draw is known only after it.
   requestAnimationFrame(() => setTimeout(() => {
     const endedAt = performance.now();
-    nextDrawAt = Math.max(nextDrawAt, endedAt + IDLE_FACTOR * (endedAt - startedAt));
+    nextDrawAt = Math.max(nextDrawAt, endedAt + IDLE_FACTOR * Math.min(endedAt - startedAt, MAX_COST_MS));
   }));
 }
 
@@ -41,8 +49,17 @@ function scheduleDraw() {
   if (drawScheduled) return;
   drawScheduled = true;
   const delay = nextDrawAt - performance.now();
-  if (delay > 0) setTimeout(() => requestAnimationFrame(draw), delay);
-  else requestAnimationFrame(draw);
+  if (document.hidden) timer = setTimeout(draw, HIDDEN_INTERVAL_MS);
+  else if (delay > 0) timer = setTimeout(() => (frame = requestAnimationFrame(draw)), delay);
+  else frame = requestAnimationFrame(draw);
+}
+
+// What was scheduled for a page that is shown does not come while it is hidden.
+function scheduleAnew() {
+  clearTimeout(timer);
+  cancelAnimationFrame(frame);
+  drawScheduled = false;
+  scheduleDraw();
 }
 
 /** @param {Message} message */
@@ -65,6 +82,8 @@ connect({
     scheduleDraw();
   },
 });
+
+document.addEventListener("visibilitychange", scheduleAnew);
 
 // Without requests the rate falls, and no message arrives to cause a draw.
 setInterval(() => traffic.isActive() && scheduleDraw(), 1000);

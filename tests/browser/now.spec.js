@@ -258,6 +258,31 @@ test("a hidden page notifies of a save that is not live, once the user has asked
   expect(errors).toEqual([]);
 });
 
+test("a hidden page follows saves in its title, and is drawn soon after it is shown again", async ({ page, world, errors }) => {
+  // A browser gives a hidden page no frames until it is shown, here ten minutes later.
+  await page.addInitScript(() => {
+    const [request, now] = [requestAnimationFrame, performance.now.bind(performance)];
+    const waiting = [];
+    window.isHidden = false;
+    Object.defineProperty(document, "hidden", { get: () => window.isHidden });
+    window.requestAnimationFrame = (run) => (window.isHidden ? waiting.push(run) : request(run));
+    window.setHidden = (isHidden) => {
+      if (!isHidden) performance.now = () => now() + 600_000;
+      window.isHidden = isHidden;
+      document.dispatchEvent(new Event("visibilitychange"));
+      if (!isHidden) for (const run of waiting.splice(0)) request(run);
+    };
+  });
+  await world.open(page, "now");
+  await page.evaluate(() => window.setHidden(true));
+  world.edit("prices.py", "def oops(:\n");
+  await expect(page).toHaveTitle("▲ save not live · Snaxum console");
+  await page.evaluate(() => window.setHidden(false));
+  world.edit("prices.py", PRICES.replace("0.2", "0.3"));
+  await expect(page).toHaveTitle("● version 2 live · Snaxum console");
+  expect(errors).toEqual([]);
+});
+
 test("a save that reaches many routes shows the first ones, and all on demand", async ({ page, world, errors }) => {
   const routes = Array.from({ length: 80 }, (_, index) => `@route("/many/${index}")\ndef many${index}(request):\n    return prices.TAX\n`);
   world.edit("many.py", `import prices\nfrom snaxum import route\n\n${routes.join("\n")}`);
