@@ -9,7 +9,7 @@ import { page } from "./server/api.js";
 import { connect } from "./server/connection.js";
 import { Layout } from "./page/layout.js";
 import { loadTheRest } from "./page/lazy.js";
-import { initialState, reduce } from "./server/store.js";
+import { initialState, reduceAll } from "./server/store.js";
 import { applyTheme } from "./page/theme.js";
 import { Traffic } from "./server/traffic.js";
 
@@ -22,10 +22,13 @@ const IDLE_FACTOR = 2;
 const MAX_COST_MS = 1000;
 // A hidden page gets no frames, but its title, its icon and its notifications must follow.
 const HIDDEN_INTERVAL_MS = 1000;
+const MAX_ARRIVED = 500;
 
 const traffic = new Traffic();
 let state = initialState;
 let connection = { status: "connecting", detail: "" };
+/** The messages since the last draw. @type {Message[]} */
+let arrived = [];
 let drawScheduled = false;
 /** @type {number | undefined} */
 let timer;
@@ -34,6 +37,7 @@ let nextDrawAt = 0;
 
 function draw() {
   drawScheduled = false;
+  applyArrived();
   const startedAt = performance.now();
   nextDrawAt = startedAt + DRAW_INTERVAL_MS;
   render(html`<${Layout} state=${state} connection=${connection} traffic=${traffic.measure()} />`, page);
@@ -64,18 +68,26 @@ function scheduleAnew() {
 
 /** @param {Message} message */
 function onMessage(message) {
-  const before = state;
-  state = reduce(state, message);
-  if (state === before) return;
-  traffic.update(before, state);
+  arrived.push(message);
+  if (arrived.length >= MAX_ARRIVED) applyArrived();
   scheduleDraw();
+}
+
+function applyArrived() {
+  const before = state;
+  state = reduceAll(state, arrived);
+  arrived = [];
+  if (state !== before) traffic.update(before, state);
 }
 
 applyTheme();
 draw();
 loadTheRest();
 connect({
-  getState: () => state,
+  getState() {
+    applyArrived();
+    return state;
+  },
   onMessage,
   onStatus(status, detail = "") {
     connection = { status, detail };

@@ -216,6 +216,36 @@ export function reduce(state, message) {
 }
 
 /**
+ * Returns the state after several messages. Ends of requests in a row are added together: at hundreds a second,
+ * a copy of the list for each would cost more than to draw it.
+ * @param {State} state
+ * @param {Message[]} messages
+ * @returns {State}
+ */
+export function reduceAll(state, messages) {
+  /** @type {ListedRequest[]} */
+  let ended = [];
+  let seq = state.seq;
+  function addEnded() {
+    if (ended.length) state = { ...state, seq, requests: [...ended.reverse(), ...state.requests].slice(0, MAX_REQUESTS) };
+    ended = [];
+  }
+  for (const message of messages) {
+    if (message.type === "request.end" && !state.awaitsSnapshot) {
+      if (message.seq <= seq) continue;
+      ended.push(message.request);
+      seq = message.seq;
+    } else {
+      addEnded();
+      state = reduce(state, message);
+      seq = state.seq;
+    }
+  }
+  addEnded();
+  return state;
+}
+
+/**
  * Returns the newest reload that took effect, or undefined.
  * @param {Pick<State, "reloads">} state
  */
