@@ -58,7 +58,7 @@ function scheduleDraw() {
   else frame = requestAnimationFrame(draw);
 }
 
-// What was scheduled for a page that is shown does not come while it is hidden.
+// Frames that were scheduled for a page that is shown do not come while it is hidden.
 function scheduleAnew() {
   clearTimeout(timer);
   cancelAnimationFrame(frame);

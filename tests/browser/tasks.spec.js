@@ -39,8 +39,8 @@ def average() -> dict:
     return {"average": sum(dear) / len(dear)}
 
 def simulate(seconds):
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
         pass
 
 @get("/report")
@@ -112,7 +112,7 @@ test("see why a request was slow, inside its handler too", async ({ page }) => {
   await row(page, "/report").click();
   await page.getByRole("tab", { name: "Profile" }).click();
   const hot = page.getByTestId("heat").filter({ hasText: "def simulate(seconds):" }).locator(".heat-4");
-  await expect(hot.first()).toContainText("ms");
+  await expect(hot.first()).toContainText(/\d m?s/);
   expect(await hands(page)).toEqual({ clicks: 3, keys: 0 });
 });
 

@@ -11,8 +11,8 @@ from snaxum import route
 opened = threading.Event()
 
 def spin(seconds):
-    until = time.perf_counter() + seconds
-    while time.perf_counter() < until:
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
         pass
 
 @route("/slow")
@@ -68,7 +68,7 @@ test("a slow request shows its functions and the time of each line, in two click
   await expect(page.getByTestId("profile-about")).toContainText(/\d+ samples/);
   await expect(profile.getByRole("button", { name: /^slow, / })).toBeVisible();
   const hot = profile.getByTestId("heat").filter({ hasText: "def spin(seconds):" }).locator(".heat-4");
-  await expect(hot.first()).toContainText("ms");
+  await expect(hot.first()).toContainText(/\d m?s/);
   await hasNoViolations(page);
 
   // By keyboard: down to the function that it calls, and into it.
