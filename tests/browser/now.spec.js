@@ -38,6 +38,8 @@ test.beforeEach(async ({ world }) => {
 test("the console opens on the newest save: its line, its diff, the changed function and the affected routes", async ({ page, world, errors }) => {
   await page.goto(world.console);
   await expect(page.getByRole("heading", { name: "No save yet" })).toBeVisible();
+  await world.get("/hello");
+  await expect(page.getByRole("link", { name: "1 request" })).toBeVisible();
   await expect(page.getByTestId("tab-now")).toHaveAttribute("aria-current", "page");
 
   world.edit("prices.py", PRICES.replace("sum(prices)", "sum(prices) * 2"));

@@ -10,7 +10,7 @@ import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm
 import { textMatcher } from "../components/filter.js";
 import { pluralize } from "../components/format.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
-import { changedSinceReload } from "../errors/failures.js";
+import { changedSinceReload, openErrors } from "../errors/failures.js";
 import { Traceback } from "../errors/traceback.js";
 import { NotificationSwitch } from "../page/notifications.js";
 import { ImportPaths } from "../reloads/import-path.js";
@@ -103,7 +103,8 @@ function useFailingSave(newest, show) {
 }
 
 /** @param {{ state: State }} props */
-function NoSave({ state: { status, routes, reloads } }) {
+function NoSave({ state: { status, routes, requests, errors, reloads } }) {
+  const open = openErrors(errors).length;
   const start = reloads.find((reload) => !isSave(reload));
   return html`
     <div class="empty">
@@ -111,6 +112,7 @@ function NoSave({ state: { status, routes, reloads } }) {
       <p>${status?.generation ? `Version ${status.generation} of your code is live, with ${pluralize(routes.length, "route")}.` : "Nothing is live."}
         ${" "}Save a Python file of your app: what it changed appears here, with the routes that it affects.</p>
       ${start?.traceback && html`<p class="bad">Not all modules have loaded: <a href="#errors">see the error</a>.</p>`}
+      ${requests.length > 0 && html`<p>Meanwhile: <a href="#requests">${pluralize(requests.length, "request")}</a>${open > 0 && html`, <a href="#errors">${pluralize(open, "open error")}</a>`}.</p>`}
       <p><${NotificationSwitch} /></p>
     </div>
   `;

@@ -15,6 +15,7 @@ const HELP = [
   ["Enter", "open a row"],
   ["n p", "show the next or the previous error"],
   ["r", "replay the request, or the newest one of the error"],
+  ["Ctrl+Enter", "send the edited request"],
   ["c", "copy the request as cURL, or the traceback of a load"],
   ["e", "open the code in the editor"],
   ["← → Home End", "move between the parts of an open request"],
