@@ -16,11 +16,10 @@ from types import ModuleType
 from typing import Any
 
 from . import _registry, server_process
-from ._core import forms, json_codec, route_index
-from ._debug import redact
+from ._core import json_codec, route_index
 from ._host import Exchange, HostApi, to_json
 from ._hosts import install as hosts
-from ._reload import attempt, effects, held_resources, report, stage
+from ._reload import attempt, held_resources, report, stage
 from ._runtime import (
     child_imports,
     forks,
@@ -45,7 +44,7 @@ from ._runtime.dispatch import (
 from ._runtime.generations import Generation, current
 from ._runtime.leases import Lease, enter, leave
 from ._runtime.runtime import Runtime, running
-from .request import Request
+from .request import Request, set_max_form_fields
 from .routing import Route, RouteTable
 
 # How long the last printed lines wait for a reader.
@@ -75,8 +74,11 @@ def start(options: str, host: HostApi, hosted_api: Any) -> bytes:
     server_process.assign(*settings["process"])
     respond.is_observed, respond.is_timed = settings["dev"], settings["timed"]
     trace_context.is_on = settings["traced"]
-    redact.add_words(settings["redact_extra"])
-    forms.max_fields = settings["max_form_fields"]
+    if settings["redact_extra"]:
+        from ._debug import redact
+
+        redact.add_words(settings["redact_extra"])
+    set_max_form_fields(settings["max_form_fields"])
     streamed_request.max_body_size = settings["max_body_size"]
     is_dev = settings["dev"] and not settings["load_only"]
     if is_dev:
@@ -212,6 +214,8 @@ def _complete(made: report.Report) -> None:
     streamed = (route for route in current().routes if route.streams_body)
     made.streamed = [{"methods": [*each.methods], "prefix": each.body_prefix} for each in streamed]
     if respond.is_observed:
+        from ._debug import redact
+
         made.secrets = redact.secret_values()
     runtime.prepare_for(current().routes)
     if runtime.serves and any(map(runtimes.needs_pool, current().routes)):
@@ -220,27 +224,10 @@ def _complete(made: report.Report) -> None:
 
 
 def describe(what: str, about: list[str]) -> bytes:
-    """Return `what` as JSON, for the console; null if it does not exist.
+    """Return `what` as JSON, for the console, as `_debug.description` has it."""
+    from ._debug import description
 
-    Possible are `pool`, `modules`, `order` (of matching), `workers`, `source` (of the route with an
-    id), `match` (of a method and a path) and `save` (the diff of a save with a number).
-    """
-    from ._debug import route_lookup, running_requests
-
-    generation = current()
-    if what == "pool":
-        return to_json(running_requests.pool_status(running()))
-    if what == "order":
-        return to_json(route_lookup.matching_order(generation.table))
-    if what == "workers":
-        return to_json(running_requests.describe(running()))
-    if what == "source":
-        return to_json(report.source_of(generation, *about))
-    if what == "save":
-        return to_json(running().reloader.saved.describe(*about))
-    if what == "match":
-        return explain(*about)
-    return to_json(report.describe(generation))
+    return to_json(description.of(what, about))
 
 
 def explain(method: str, path: str) -> bytes:
@@ -298,7 +285,7 @@ def stop(timeout: float) -> None:
     runtime.retirement.end_now(current(), HOOKS_TIMEOUT_S)
     if (loop := runtime.made()[0]) is not None:  # a hook may have needed it first
         loop.stop()
-    effects.run_at_exit(current().graph.nodes.values())
+    runtime.retirement.run_at_exit(current())
     forks.end_children()
     if interpreter.ends_with_server:
         atexit._run_exitfuncs()

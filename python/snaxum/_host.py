@@ -10,11 +10,11 @@ from __future__ import annotations
 from json import dumps
 from typing import TYPE_CHECKING
 
-from .uploads import RawFile
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any, Protocol
+
+    from .uploads import RawFile
 
     # By method, the names of a route's parameters, its id, and the object that Rust calls it by.
     IndexedRoutes = list[tuple[str, list[str], str, Any]]

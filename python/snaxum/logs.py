@@ -10,6 +10,8 @@ import json
 import logging
 from typing import Any
 
+from ._core.current_record import NO_REQUEST
+
 # The attributes that each record has, so that all others are fields of the caller.
 _OWN = frozenset(
     (
@@ -64,10 +66,6 @@ class JsonFormatter(logging.Formatter):
                 name: value if type(value) is str else _text(value) for name, value in line.items()
             }
             return json.dumps(plain)
-
-
-# The `request_id` and the `trace_id` of a record that belongs to no request.
-NO_REQUEST = "-"
 
 
 def _text(value: object) -> str:

@@ -31,6 +31,7 @@ class Mount(Route):
 
     __slots__ = ("_file", "_line", "_module", "_name", "direct", "inner", "interface", "prefix")
 
+    is_mount = True
     # A WebSocket's subprotocol is chosen by the application.
     subprotocols: tuple[str, ...] = ()
 

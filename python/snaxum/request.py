@@ -9,29 +9,39 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from ._core import foreign_names, forms
-from ._core.body_chunks import BodyChunks, pieces
-from ._core.built_request import BuiltRequest
-from ._core.client_address import ClientAddress
-from ._core.cookies import parse_cookies
-from ._core.json_decoding import DecodingError, loads
+from ._core import foreign_names
 from ._core.json_encoding import dumps
-from ._core.late_module import late_module
+from ._core.late_module import late_module, late_modules
 from ._core.near_names import near_names
 from ._core.text_encoding import text_codec
 from .headers import Cookies, Fields, Headers, Pairs, QueryParams, RequestHeaders
 from .http_errors import HTTPError
-from .state import State, state_of
-from .uploads import RawFile, UploadFile
 
 if TYPE_CHECKING:
     import urllib.parse as url_parts
     from typing import Protocol
+
+    from . import state as states
+    from . import uploads
+    from ._core import body_chunks, built_request, client_address, cookies, forms, json_decoding
+    from .uploads import RawFile, UploadFile
+
+    UploadedFiles = Fields[UploadFile]
 else:
     Protocol = object  # each one takes long to make
     url_parts = late_module("urllib.parse")
+    states, uploads = late_modules("snaxum", "state uploads")
+    body_chunks, built_request, client_address, cookies, forms, json_decoding = late_modules(
+        "snaxum._core", "body_chunks built_request client_address cookies forms json_decoding"
+    )
 
-UploadedFiles = Fields[UploadFile]
+_max_form_fields = 1000
+
+
+def set_max_form_fields(count: int) -> None:
+    """Set the option `max-form-fields`."""
+    global _max_form_fields
+    _max_form_fields = count
 
 
 class RawRequest(Protocol):
@@ -104,7 +114,7 @@ class Request:
 
     method: str
     path: str
-    client: ClientAddress | None
+    client: client_address.ClientAddress | None
     scheme: str
     host: str
     path_params: dict[str, Any]
@@ -122,7 +132,7 @@ class Request:
     request_id: str
     trace_id: str
     traceparent: str
-    state: State
+    state: states.State
 
     def __init__(self, raw: RawRequest, path_params: dict[str, Any]) -> None:
         self._raw = raw
@@ -173,13 +183,13 @@ class Request:
         if not isinstance(query, str):
             query = url_parts.urlencode(query, doseq=True)
         data = body.encode() if isinstance(body, str) else body
-        raw = BuiltRequest(method.upper(), path, query.removeprefix("?"), pairs, data)
+        raw = built_request.BuiltRequest(method.upper(), path, query.removeprefix("?"), pairs, data)
         request = cls(raw, {} if path_params is None else path_params)
         request._set_origin(client, scheme)
         return request
 
     def _set_origin(self, client: str | None, scheme: str) -> None:
-        self.client = None if client is None else ClientAddress(client)
+        self.client = None if client is None else client_address.ClientAddress(client)
         self.scheme = scheme
 
     @classmethod
@@ -194,33 +204,34 @@ class Request:
         path_params: dict[str, Any],
     ) -> Request:
         encoded = url_parts.urlencode(form, doseq=True)
-        kind = "application/x-www-form-urlencoded" if files is None else "multipart/form-data"
+        mime = "application/x-www-form-urlencoded" if files is None else "multipart/form-data"
         given = list(headers.items() if isinstance(headers, Mapping) else headers or ())
         request = cls.build(
             method,
             path,
             query=query,
-            headers=[*given, ("content-type", kind)],
+            headers=[*given, ("content-type", mime)],
             body=encoded if files is None else b"",
             path_params=path_params,
         )
         if files is not None:
             request.form = QueryParams.parse(encoded, kind="form field")
+            kind = uploads.UploadFile
             made = [
-                (name, file if isinstance(file, UploadFile) else UploadFile.build(file, name))
+                (name, file if isinstance(file, kind) else kind.build(file, name))
                 for name, file in files.items()
             ]
             request.files = Fields(made, kind="file")
         return request
 
-    def stream(self) -> BodyChunks:
+    def stream(self) -> body_chunks.BodyChunks:
         """Return the body in chunks, for `async for`, or `for` in a `def` handler.
 
         Where the handler itself calls this, or its route has `stream_body=True`, it starts before
         the body has arrived, and the body is never in memory as a whole. Elsewhere it is
         complete before the first chunk.
         """
-        return BodyChunks(pieces(self.data))
+        return body_chunks.BodyChunks(body_chunks.pieces(self.data))
 
     if not TYPE_CHECKING:  # for a type checker, an unknown attribute is an error
 
@@ -247,9 +258,9 @@ def _unknown(name: str) -> str:
     return f"a request has no `{name}`; {hint}; values of your own go to `request.state`"
 
 
-def _client(request: Request) -> ClientAddress | None:
+def _client(request: Request) -> client_address.ClientAddress | None:
     address = request._raw.origin()[0]
-    return None if address is None else ClientAddress(*address)
+    return None if address is None else client_address.ClientAddress(*address)
 
 
 def _content_type(request: Request) -> str:
@@ -285,8 +296,8 @@ def _body(request: Request) -> Any:
     if (mime and not declared) or not request.data:
         return None
     try:
-        return loads(request.data)
-    except DecodingError as error:
+        return json_decoding.loads(request.data)
+    except json_decoding.DecodingError as error:
         if declared:
             if coding := request.headers.get("content-encoding"):
                 detail = f"the body has the coding `{coding}`; send gzip, deflate or none"
@@ -304,7 +315,7 @@ def _form(request: Request) -> QueryParams:
         note = f"{_sent(request)}, not application/x-www-form-urlencoded"
         return QueryParams((), kind="form field", note=note)
     try:
-        fields = forms.parse(request.data, _charset(request))
+        fields = forms.parse(request.data, _charset(request), _max_form_fields)
     except forms.FormError as error:
         raise HTTPError(error.status, str(error)) from None
     return QueryParams(fields, kind="form field")
@@ -315,7 +326,7 @@ def _files(request: Request) -> UploadedFiles:
         return Fields((), kind="file", note=f"{_sent(request)}, not multipart/form-data")
     form = request._raw.form()
     sent = form[1] if form else ()
-    files = [(name, UploadFile(content, *names)) for name, *names, content in sent]
+    files = [(name, uploads.UploadFile(content, *names)) for name, *names, content in sent]
     return Fields(files, kind="file")
 
 
@@ -325,7 +336,7 @@ def _sent(request: Request) -> str:
 
 def _cookies(request: Request) -> dict[str, str]:
     try:
-        return Cookies(parse_cookies(request.headers.get("cookie", "")))
+        return Cookies(cookies.parse_cookies(request.headers.get("cookie", "")))
     except ValueError as error:
         raise HTTPError(400, f"the header Cookie is malformed: {error}") from None
 
@@ -370,7 +381,7 @@ _READ: dict[str, Callable[[Request], Any]] = {
     "request_id": lambda request: _identity(request, 0),
     "trace_id": lambda request: _identity(request, 1),
     "traceparent": lambda request: _identity(request, 2),
-    "state": lambda request: state_of(request._raw),
+    "state": lambda request: states.state_of(request._raw),
 }
 
 # The names of all attributes that are values.

@@ -17,9 +17,6 @@ from collections.abc import (
 from types import GeneratorType
 from typing import TYPE_CHECKING, Any, Literal
 
-from ._core import files, frames, pictures
-from ._core.chunks import AsyncChunks, Chunks
-from ._core.cookies import EPOCH, format_cookie
 from ._core.event_head import EventHead
 from ._core.foreign_names import explain_object
 from ._core.json_encoding import dumps, dumps_struct, has_json_form
@@ -34,15 +31,20 @@ if TYPE_CHECKING:
     import pathlib
     from datetime import datetime, timedelta
 
+    from ._core import chunks, cookies, files, frames, pictures
+
     # A path stands for the content of its file.
     EncodedBody = bytes | pathlib.Path | Iterator[bytes] | AsyncIterator[bytes]
 else:
     inspect, pathlib = late_module("inspect"), late_module("pathlib")
+    chunks, cookies = late_module("snaxum._core.chunks"), late_module("snaxum._core.cookies")
+    files, frames = late_module("snaxum._core.files"), late_module("snaxum._core.frames")
+    pictures = late_module("snaxum._core.pictures")
 
 HTML = "text/html; charset=utf-8"
-TEXT = files.TEXT
+TEXT = "text/plain; charset=utf-8"
 JSON = "application/json"
-BYTES = files.BYTES
+BYTES = "application/octet-stream"
 
 WAYS_OUT = (
     "return a dict, list, number, dataclass or model (JSON), str (HTML), bytes, a Path (its file), "
@@ -104,7 +106,7 @@ class Response:
         1970. Without both, the cookie ends with the browser's session. `partitioned` implies
         `secure`. Raises TypeError or ValueError for a value that a cookie cannot have.
         """
-        cookie = format_cookie(
+        cookie = cookies.format_cookie(
             key,
             value,
             max_age=max_age,
@@ -132,7 +134,7 @@ class Response:
         self.set_cookie(
             key,
             max_age=0,
-            expires=EPOCH,
+            expires=cookies.EPOCH,
             path=path,
             domain=domain,
             secure=secure,
@@ -267,7 +269,7 @@ def _encoded(body: Any) -> EncodedBody:
         return b""
     if isinstance(body, (str, bytes, bytearray, memoryview)):
         return _bytes(body)
-    if isinstance(body, pathlib.Path | Chunks | AsyncChunks):
+    if isinstance(body, pathlib.Path | chunks.Chunks | chunks.AsyncChunks):
         return body
     plain = PLAIN_CLASSES.of(body)
     if plain is not None:
@@ -291,10 +293,10 @@ def _bytes(chunk: object) -> bytes:
     )
 
 
-def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
+def _stream(values: Iterable[object]) -> Iterator[bytes]:
     encode = None
     try:
-        for chunk in chunks:
+        for chunk in values:
             if encode is None:
                 encode = _encoder_of(chunk)
                 if encode is not _bytes:
@@ -302,8 +304,8 @@ def _stream(chunks: Iterable[object]) -> Iterator[bytes]:
             yield encode(chunk)
     finally:
         # If the client disconnects first, the user's `finally` blocks run here.
-        if hasattr(chunks, "close"):
-            chunks.close()
+        if hasattr(values, "close"):
+            values.close()
 
 
 def _encoder_of(first: object) -> Callable[[object], bytes]:
@@ -313,18 +315,18 @@ def _encoder_of(first: object) -> Callable[[object], bytes]:
     return encode_event if isinstance(first, Event) else _bytes
 
 
-async def _stream_async(chunks: AsyncIterable[object]) -> AsyncIterator[bytes]:
+async def _stream_async(values: AsyncIterable[object]) -> AsyncIterator[bytes]:
     encode = None
     try:
-        async for chunk in chunks:
+        async for chunk in values:
             if encode is None:
                 encode = _encoder_of(chunk)
                 if encode is not _bytes:
                     yield EventHead()
             yield encode(chunk)
     finally:
-        if hasattr(chunks, "aclose"):
-            await chunks.aclose()
+        if hasattr(values, "aclose"):
+            await values.aclose()
 
 
 # The types of a response with status 200 and no header but its content type, which is the first

@@ -63,6 +63,7 @@ class Route:
         "use_process_pool",
     )
 
+    is_mount = False  # that of `Mount` is true
     pattern: str
     parsed: Pattern
     methods: tuple[str, ...]

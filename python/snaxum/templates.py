@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from . import _registry
 from ._core.near_names import near_names
 from ._reload import user_paths
-from .urls import url_for
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -84,6 +83,8 @@ def _make_environment() -> Environment:
         autoescape=jinja2.select_autoescape(ESCAPED, default_for_string=False),
         auto_reload=_reloads,
     )
+    from .urls import url_for
+
     environment.globals["url_for"] = url_for
     return environment
 

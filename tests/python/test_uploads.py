@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from snaxum import HTTPError, Request, RouteError, UploadFile
-from snaxum._core import forms
 from snaxum._core.body_use import reads_chunks
 from snaxum.routing import Route
 
@@ -115,7 +114,7 @@ def test_a_malformed_form_is_a_400_with_its_place(body: bytes, message: str) -> 
 
 
 def test_a_form_has_a_limit_of_fields(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(forms, "max_fields", 2)
+    monkeypatch.setattr("snaxum.request._max_form_fields", 2)
 
     assert len(Request.build("POST", headers=URLENCODED, body=b"a=1&b=2").form) == 2
     with pytest.raises(HTTPError, match=r"413 .*: the form has 3 fields; this server accepts 2"):

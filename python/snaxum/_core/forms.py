@@ -16,9 +16,6 @@ if TYPE_CHECKING:
 else:
     url_parts = late_module("urllib.parse")
 
-# The option `max-form-fields`.
-max_fields = 1000
-
 _BROKEN = late(r"%(?![0-9A-Fa-f]{2}).{0,2}", re.DOTALL)
 
 
@@ -30,7 +27,7 @@ class FormError(ValueError):
         self.status = status
 
 
-def parse(data: bytes, charset: str) -> list[tuple[str, str]]:
+def parse(data: bytes, charset: str, max_fields: int) -> list[tuple[str, str]]:
     """Parse `a=1&b=&a=2`; blank values stay. Raises FormError."""
     if data.count(b"&") >= max_fields:
         fields = len(data.split(b"&"))

@@ -7,13 +7,15 @@ asyncio is large.
 from __future__ import annotations
 
 from types import ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._reload import loader
 from .._reload.model import Hook, Node
 from .._runtime import respond, trace_context
 from .._runtime.generations import Generation
-from ..mounts import Mount
+
+if TYPE_CHECKING:
+    from ..mounts import Mount
 
 # More than a lifespan takes: it has limits of its own.
 LIFESPAN_S = 90.0
@@ -47,12 +49,13 @@ def rows(generation: Generation) -> list[tuple[str, bool, Any]]:
     None if there are other routes, or hooks: they come first. With a trace, a dispatch worker makes
     its context.
     """
-    if trace_context.is_on or not all(type(route) is Mount for route in generation.routes):
+    if trace_context.is_on or not all(route.is_mount for route in generation.routes):
         return []
+    mounts = cast("list[Mount]", generation.routes)
     found = [
         (mount.prefix, mount.is_async, mount.direct(generation))
-        for mount in generation.routes
-        if isinstance(mount, Mount) and mount.direct is not None
+        for mount in mounts
+        if mount.direct is not None
     ]
     return sorted(found, key=lambda row: -len(row[0]))
 

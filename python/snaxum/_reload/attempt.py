@@ -11,29 +11,41 @@ import threading
 import time
 from collections.abc import Callable, Sequence
 from contextlib import nullcontext
+from typing import TYPE_CHECKING
 
+from .._core.late_module import late_modules
 from .._core.objects import namespace
 from .._core.records import field, record
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
-from . import (
-    django_rules,
-    effects,
-    executors,
-    line_shift,
-    loader,
-    repeated_calls,
-)
+from . import loader
 from .changes import Changes
-from .late_saves import SaveCheck
-from .migrate import migrate_kept
 from .model import Node
-from .module_state import changed_globals
 from .report import Failure, Report, ms_since
 from .retirement import Retirement
 from .stage import Rejected, Stage
 from .warnings import warnings
-from .watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from . import (
+        django_rules,
+        effects,
+        executors,
+        line_shift,
+        migrate,
+        module_state,
+        repeated_calls,
+    )
+    from .late_saves import SaveCheck
+    from .watchdog import Watchdog
+else:
+    # Not for a first load, which replaces nothing.
+    django_rules, effects, executors, line_shift = late_modules(
+        "snaxum._reload", "django_rules effects executors line_shift"
+    )
+    migrate, module_state, repeated_calls = late_modules(
+        "snaxum._reload", "migrate module_state repeated_calls"
+    )
 
 # The longest wait for an import in a running handler to end.
 HANDLER_IMPORT_WAIT_S = 2.0
@@ -93,9 +105,11 @@ class Attempt:
         """Take the old runs out of the process, so that their modules can run again."""
         # A handler may be in the middle of its first import of a module.
         loader.wait_for_handlers(HANDLER_IMPORT_WAIT_S)
-        executors.before_reload()
+        if self.serving.number:
+            executors.before_reload()
         self._call_hooks("unload", exclusive=True)
-        effects.suspend(self.old)
+        if self.old:
+            effects.suspend(self.old)
         staging = Staging(threading.get_ident(), dict(self.serving.graph.nodes))
         for name in self.leaving:
             staging.nodes.pop(name, None)
@@ -123,7 +137,7 @@ class Attempt:
         watchdog = self.watchdog if self.serving.number else None
         with watchdog or nullcontext():
             self.stage.run(self.roots)
-            named = django_rules.url_modules(self.stage.staging.nodes.values())
+            named = self._url_modules()
             self.stage.run(named)
         roots = [*self.roots, *named]
         nodes = self.stage.staging.nodes
@@ -152,16 +166,19 @@ class Attempt:
         serving, generation = self.serving, self.generation
         before, after = serving.graph.nodes, generation.graph.nodes
         fresh = self._fresh(after)
-        effects.transfer(self.old, fresh)
+        if self.old:
+            effects.transfer(self.old, fresh)
         # No module imports these any more.
         dropped = [name for name in before if name not in after and name not in self.leaving]
-        effects.undo([before[name] for name in dropped])
+        if dropped:
+            effects.undo([before[name] for name in dropped])
         self.report.state_reset = self._lost_state()
         self.report.warnings = warnings(self.old, fresh, generation.graph, self.root)
         for node, source in self.changes.shifted:
             if node.name in self.stage.carried:
                 line_shift.apply(node, source, serving.modules.get(node.name))
-        self.report.warnings += migrate_kept(serving, generation, self.leaving)
+        if serving.kept:
+            self.report.warnings += migrate.migrate_kept(serving, generation, self.leaving)
         if serving.modules:
             from . import removed_names  # a first load removes no name
 
@@ -171,11 +188,14 @@ class Attempt:
         serving.leaving = [node for name, node in before.items() if after.get(name) is not node]
         kept = generation.kept
         ended = [(key, value) for key, value in serving.kept.items() if kept.get(key) is not value]
-        repeated_calls.remember(self.old)
+        if self.old:
+            repeated_calls.remember(self.old)
         generations.publish(generation)
         lead(serving, generation)
-        django_rules.after_reload(generation.graph.nodes.values())
-        self.report.notes += executors.on_reload(serving)
+        if _has_django_urls():
+            django_rules.after_reload(after.values())
+        if serving.number:
+            self.report.notes += executors.on_reload(serving)
         self.retirement.retire(serving, ended)
         self._close()
         self.report.phases["commit"] = ms_since(started)
@@ -199,6 +219,11 @@ class Attempt:
             [(key, value) for key, value in staging.kept.items() if kept.get(key) is not value]
         )
         self._call_hooks("resume")
+
+    def _url_modules(self) -> list[str]:
+        if not _has_django_urls():
+            return []
+        return django_rules.url_modules(self.stage.staging.nodes.values())
 
     def _warm_up(self, check: Callable[[], None]) -> None:
         """Warm up the new handlers. Raises Rejected, or what `check` raises meanwhile."""
@@ -231,10 +256,14 @@ class Attempt:
             f"{node.name}.{name}"
             for node in self.old
             if node.name in after and node.name in before
-            for name in changed_globals(before[node.name], node.globals_seen)
+            for name in module_state.changed_globals(before[node.name], node.globals_seen)
             # A kept value, or one of a module that did not run again, is still the same object.
             if namespace(before[node.name])[name] is not namespace(after[node.name]).get(name)
         ]
+
+
+def _has_django_urls() -> bool:
+    return "django.urls" in sys.modules
 
 
 def lead(serving: Generation, generation: Generation) -> None:

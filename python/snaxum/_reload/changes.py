@@ -6,22 +6,29 @@ never time stamps. Never runs code of the user.
 
 from __future__ import annotations
 
-import logging
 import os
 import time
 from collections import deque
 from collections.abc import Container, Iterable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
+from .._core.late_log import late_log
+from .._core.late_module import late_module
 from .._core.records import field, record
 from .._runtime.generations import Generation
-from . import file_inputs, line_shift
-from .env_file import EnvFile, NewVariables
+from . import file_inputs
 from .model import Node, Source
 from .restart_triggers import RestartTriggers
 from .source_cache import SourceCache
 from .user_paths import import_root, is_user_file, module_name, roots
 
-_log = logging.getLogger("snaxum")
+if TYPE_CHECKING:
+    from . import line_shift
+    from .env_file import EnvFile, NewVariables
+else:
+    line_shift = late_module("snaxum._reload.line_shift")
+
+_log = late_log()
 
 # A reload loop: this many reloads of code that the server itself has written, in this time.
 MAX_OWN = 5

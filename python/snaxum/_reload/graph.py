@@ -8,7 +8,6 @@ never reads a file.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from opcode import opmap
 from types import CodeType
 from typing import TYPE_CHECKING
 
@@ -17,10 +16,9 @@ from .model import Node
 
 if TYPE_CHECKING:
     import dis
+    import opcode
 else:
-    dis = late_module("dis")
-
-_IMPORT_NAME = opmap["IMPORT_NAME"]
+    dis, opcode = map(late_module, ("dis", "opcode"))
 
 
 class Graph:
@@ -77,11 +75,12 @@ def imports_of_functions(code: CodeType, module: str, is_package: bool) -> Itera
 
 
 def _imports_in(code: CodeType, package: str) -> Iterator[str]:
+    import_name = opcode.opmap["IMPORT_NAME"]
     # Most functions import nothing, and a search of the bytes is fast.
-    if _IMPORT_NAME in code.co_code[::2]:
+    if import_name in code.co_code[::2]:
         before: list[object] = []
         for instruction in dis.get_instructions(code):
-            if instruction.opcode == _IMPORT_NAME and len(before) >= 2:
+            if instruction.opcode == import_name and len(before) >= 2:
                 level, items = before[-2:]
                 yield from _targets(str(instruction.argval), level, items, package)
             if instruction.opname.startswith(("LOAD_CONST", "LOAD_SMALL_INT")):

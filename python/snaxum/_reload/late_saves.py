@@ -27,7 +27,7 @@ class Overtaken(Exception):
 
 
 def check(
-    newer: Newer | None,
+    newer: Newer,
     changes: Changes,
     nodes: Iterable[Node],
     env_file: EnvFile | None,
@@ -37,8 +37,6 @@ def check(
 
     Only files that changed soon count, as parts of the same save, unless the attempt `is_long`.
     """
-    if newer is None:
-        return
     paths = newer(is_long)
     if paths is None:
         raise Overtaken

@@ -15,15 +15,19 @@ import time
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec, PathFinder, SourceFileLoader
 from types import CodeType, ModuleType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from .._core.late_module import late_module
 from .._core.objects import namespace
 from .._runtime import generations, leases
-from . import effects, file_inputs, module_state
-from .graph import imports_of, imports_of_functions
 from .model import MARK, Node, Source
 from .source_cache import SourceCache
 from .user_paths import is_user_file, is_user_path, roots, user_dirs
+
+if TYPE_CHECKING:
+    from . import run_record
+else:
+    run_record = late_module("snaxum._reload.run_record")
 
 # The first parts of the names of all user modules that were found so far.
 top_names: set[str] = set()
@@ -233,12 +237,11 @@ class UserLoader(SourceFileLoader):
         if failed is not None:
             node.tasks.update(failed.tasks)  # to be ended with this run
         is_package = hasattr(module, "__path__")
-        node.deferred_imports.update(imports_of_functions(code, name, is_package))
         staging.executing.append(node)
         token = generations.loading_node.set(node)
-        effects.patches.begin_run(node, self.source)
-        lists = effects.snapshot_lists()
-        threads = {id(thread): thread for thread in threading.enumerate()}
+        record = None
+        if records_runs:
+            record = run_record.RunRecord(node, self.source, code, is_package=is_package)
         # The time of the imports inside belongs to the imported modules.
         before = sum(self.finder.timings.values())
         start = time.perf_counter()
@@ -253,24 +256,19 @@ class UserLoader(SourceFileLoader):
         finally:
             inner = sum(self.finder.timings.values()) - before
             self.finder.timings[name] = time.perf_counter() - start - inner
-            effects.record_additions(node, lists)
-            effects.patches.end_run(node)
-            if has_failed:
-                # Another importer may run it again, and would take its effects for older ones.
-                effects.undo([node])
-                node.effects.clear()
-            nested = {name for other in staging.nodes.values() for name in other.threads}
-            started = [t.name for t in threading.enumerate() if id(t) not in threads]
-            node.threads = [name for name in started if name not in nested]
+            if record is not None:
+                record.end(staging, has_failed=has_failed)
             staging.executing.pop()
             generations.loading_node.reset(token)
             # In the order in which runs end: an imported module comes before its importer.
             if staging.nodes.get(name) is node:
                 staging.nodes[name] = staging.nodes.pop(name)
-            file_inputs.digest_inputs(node)
-            node.globals_seen = module_state.snapshot_globals(module)
+            if record is not None:
+                record.complete(module)
 
 
+# Whether a later reload may replace the runs.
+records_runs = True
 # Called as the last part of each run of a module, while code loads.
 after_run: Callable[[ModuleType, Node], None] | None = None
 _finder: UserFinder | None = None
@@ -290,6 +288,8 @@ def _add_to_serving(name: str, module: ModuleType, source: Source, *, is_package
     generation = generations.current_or_none()
     if generation is None:
         return
+    from .graph import imports_of, imports_of_functions
+
     node, code = Node(name, source), source.compile()
     node.imported_lazily = True
     node.deferred_imports.update(imports_of_functions(code, name, is_package))

@@ -6,12 +6,12 @@ Owns the types that the parts of `_reload` share. Never decides when to load, un
 from __future__ import annotations
 
 import importlib.util
-import logging
 from collections.abc import Callable, Hashable
 from types import CodeType
 from typing import TYPE_CHECKING, Any
 
 from .._core.digests import blake2b
+from .._core.late_log import late_log
 from .._core.records import field, record
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..routing import Route
     from ..static_files import StaticMount
 
-_log = logging.getLogger("snaxum")
+_log = late_log()
 
 # The global of a module that refers to its node: a node lives as long as any code of its run.
 MARK = "__snaxum_node__"

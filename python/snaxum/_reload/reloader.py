@@ -15,46 +15,54 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING, Literal
 
 from .. import templates
+from .._core.late_module import late_module, late_modules
 from .._core.objects import attribute, is_a
-from .._debug import traceback
 from .._runtime.generations import Generation, current
-from . import (
-    blacksheep_rules,
-    django_rules,
-    failures,
-    file_inputs,
-    held_resources,
-    late_saves,
-    line_shift,
-    saved_texts,
-)
+from . import file_inputs, held_resources
 from .attempt import Attempt, Plan, lead, warm_up
-from .broken_routes import BrokenRoutes
 from .changes import ChangeDetector, Changes
 from .discovery import discover, file_of
 from .env_file import EnvFile
-from .late_saves import Newer, Overtaken, SaveCheck
 from .loader import UserFinder
 from .model import Node
 from .report import (
     Failure,
     Report,
     RouteRowCache,
-    Row,
     diff_routes,
     diff_rows,
     inner_routes_of,
     inner_rows,
+    mount_rows,
     ms_since,
 )
 from .retirement import Retirement
 from .stage import Rejected, is_fatal, run_start_up_hooks
 from .user_paths import display_path, display_root
-from .watchdog import Watchdog
 
 if TYPE_CHECKING:
-    from .._core.mounted_routes import InnerRoute
+    from .._debug import traceback
+    from . import (
+        blacksheep_rules,
+        broken_routes,
+        django_rules,
+        failures,
+        late_saves,
+        line_shift,
+        saved_texts,
+    )
+    from .late_saves import Newer, SaveCheck
     from .unloaded_routes import UnloadedRoute
+    from .watchdog import Watchdog
+else:
+    # A first load without errors needs none of them.
+    traceback = late_module("snaxum._debug.traceback")
+    blacksheep_rules, broken_routes, django_rules, failures = late_modules(
+        "snaxum._reload", "blacksheep_rules broken_routes django_rules failures"
+    )
+    late_saves, line_shift, saved_texts = late_modules(
+        "snaxum._reload", "late_saves line_shift saved_texts"
+    )
 
 
 class Reloader:
@@ -81,11 +89,15 @@ class Reloader:
         self.env_file = env_file
         self.detector = ChangeDetector(root, display_root(), env_file)
         self.rows = RouteRowCache()
-        self.saved = saved_texts.SavedTexts()
         # The finder of the serving generation.
         self.finder: UserFinder | None = None
         # The modules found in `root`, until a file is created or deleted.
         self._found: list[str] | None = None
+
+    @functools.cached_property
+    def saved(self) -> saved_texts.SavedTexts:
+        """The texts of the newest saves."""
+        return saved_texts.SavedTexts()
 
     def reload(
         self,
@@ -117,7 +129,7 @@ class Reloader:
         saved = saved_texts.files_of(plan.changes) if plan.serving.number else None
         try:
             report = self._load(plan, newer)
-        except Overtaken:
+        except late_saves.Overtaken:
             return "overtaken"
         self.detector.record_attempt(plan.changes)
         if saved is not None:
@@ -145,7 +157,7 @@ class Reloader:
             lead(generation, generation)
         except Rejected as rejected:
             report.outcome, report.generation = "failed", 0
-            report.failures = failures.distinct(rejected.failures)
+            report.failures = _distinct(rejected.failures)
         return report
 
     def find_unloaded_routes(self) -> Iterator[UnloadedRoute]:
@@ -185,7 +197,8 @@ class Reloader:
         report, serving, changes = plan.report, plan.serving, plan.changes
 
         def check(nodes: Iterable[Node], is_long: bool) -> None:
-            late_saves.check(newer, changes, nodes, self.env_file, is_long)
+            if newer is not None:
+                late_saves.check(newer, changes, nodes, self.env_file, is_long)
 
         if not os.path.isdir(self.root):
             error = FileNotFoundError(f"the python directory {self.root} is gone; put it back")
@@ -239,7 +252,7 @@ class Reloader:
                 attempt.run(check, dict(env_file.values) if env_file else {})
             except BaseException as error:
                 attempt.roll_back()
-                if isinstance(error, (Rejected, Overtaken)):
+                if isinstance(error, (Rejected, late_saves.Overtaken)):
                     raise
                 raise Rejected({"": self._capture(plan.changes, error)}) from error
             generation = attempt.commit()
@@ -249,12 +262,12 @@ class Reloader:
         for node, _ in plan.changes.shifted:
             self.rows.forget(node.routes)
         report.diff = diff_routes(plan.serving.table, generation.table, self.rows.of)
-        before = _mount_rows(plan.serving, inner)
-        after = _mount_rows(generation, inner_routes_of(generation))
+        before = mount_rows(plan.serving, inner)
+        after = mount_rows(generation, inner_routes_of(generation))
         for kind, rows in diff_rows(before, after).items():
             report.diff[kind] += rows
         report.warnings += variables.warnings if variables else []
-        report.failures = failures.distinct(generation.broken)
+        report.failures = _distinct(generation.broken)
         return self._finish(report, generation)
 
     def _affected(self, changes: Changes, serving: Generation) -> list[str] | None:
@@ -289,7 +302,7 @@ class Reloader:
         """Update line numbers; no module runs, and the generation stays the same."""
         report, serving, changes = plan.report, plan.serving, plan.changes
         report.outcome = "noop"
-        report.failures = failures.distinct(serving.broken)
+        report.failures = _distinct(serving.broken)
         started = time.perf_counter()
         rows = {route.id: self.rows.of(route) for route in serving.routes}
         if changes.shifted:
@@ -310,12 +323,13 @@ class Reloader:
 
     def _reject(self, plan: Plan, failed: Mapping[str, Failure]) -> Report:
         plan.report.outcome = "failed"
-        plan.report.failures = failures.distinct(failed)
+        plan.report.failures = _distinct(failed)
         serving = plan.serving
         if not serving.number:  # a start-up hook or a warm-up; there is no older code
             serving.broken = {name: each for name, each in failed.items() if name}
             files = {name: file_of(self.root, name) for name in serving.broken}
-            serving.broken_routes = BrokenRoutes(files, plan.changes.sources).module_for
+            broken = broken_routes.BrokenRoutes(files, plan.changes.sources)
+            serving.broken_routes = broken.module_for
         return self._finish(plan.report, serving)
 
     def _finish(self, report: Report, generation: Generation) -> Report:
@@ -374,11 +388,8 @@ class Reloader:
         return failure
 
 
-def _mount_rows(generation: Generation, inner: Iterable[InnerRoute]) -> dict[str, Row]:
-    root = display_root()
-    rows = [mount.to_dict(root) for mount in generation.static_mounts]
-    rows += [route.row(root) for route in inner]
-    return {row["id"]: row for row in rows}
+def _distinct(failed: Mapping[str, Failure]) -> list[Failure]:
+    return failures.distinct(failed) if failed else []
 
 
 def _is_imported(name: str, serving: Generation) -> bool:

@@ -14,14 +14,16 @@ from typing import TYPE_CHECKING
 
 from .._core.late_module import late_module
 from .._core.objects import attribute, is_a
-from .._debug import traceback
 from .model import Node, Source
 
 if TYPE_CHECKING:
     import ast
     import dis
+
+    from .._debug import traceback
 else:
     ast, dis = map(late_module, ("ast", "dis"))
+    traceback = late_module("snaxum._debug.traceback")
 
 # The most earlier texts of a file.
 MAX_TEXTS = 8

@@ -10,15 +10,15 @@ import time
 import weakref
 from collections.abc import Callable, Iterable, Mapping
 from itertools import chain
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from .._runtime.generations import Generation
-from ..mounts import Mount
 from ..routing import Route, RouteTable
 from .user_paths import display_path, display_root
 
 if TYPE_CHECKING:
     from .._core.mounted_routes import InnerRoute
+    from ..mounts import Mount
 
 # The most lines of a handler's source that the console shows.
 MAX_SOURCE_LINES = 400
@@ -100,11 +100,11 @@ def inner_routes_of(generation: Generation) -> list[InnerRoute]:
 
 def _inner_routes(route: Route) -> list[InnerRoute]:
     mount = route.origin
-    if not isinstance(mount, Mount):
+    if not mount.is_mount:
         return []
     from .._core.mounted_routes import inner_routes
 
-    return inner_routes(mount)
+    return inner_routes(cast("Mount", mount))
 
 
 def describe(generation: Generation) -> list[dict[str, object]]:
@@ -190,6 +190,14 @@ def diff_rows(old: Mapping[str, Row], new: Mapping[str, Row]) -> dict[str, list[
         ],
         "changed": [_reference(b) for a, b in both if (a, b) not in same_handler],
     }
+
+
+def mount_rows(generation: Generation, inner: Iterable[InnerRoute]) -> dict[str, Row]:
+    """Return the rows of static directories and of routes within applications, by their id."""
+    root = display_root()
+    rows = [mount.to_dict(root) for mount in generation.static_mounts]
+    rows += [route.row(root) for route in inner]
+    return {row["id"]: row for row in rows}
 
 
 def ms_since(start: float) -> float:

@@ -9,8 +9,6 @@ is reported. Never waits for a request.
 from __future__ import annotations
 
 import gc
-import logging
-import queue
 import threading
 import typing
 import weakref
@@ -19,17 +17,23 @@ from collections.abc import Callable, Iterable
 from types import FrameType
 from typing import TYPE_CHECKING, Any
 
+from .._core.late_log import late_log
+from .._core.late_module import late_module
 from .._core.limited_calls import call_within
 from .._core.objects import attribute, is_awaitable, module_of, type_name, type_qualname
 from .._runtime import leases
 from .._runtime.generations import Generation, current, loading_node
-from . import effects
 from .model import MARK, Hook, Kept, Node
 
 if TYPE_CHECKING:
     import asyncio
+    import queue
 
-_log = logging.getLogger("snaxum")
+    from . import effects
+else:
+    queue, effects = late_module("queue"), late_module("snaxum._reload.effects")
+
+_log = late_log()
 
 # The longest wait for a hook, and for a cancelled task.
 HOOK_TIMEOUT_S = 5.0
@@ -51,16 +55,18 @@ class Retirement:
     ) -> None:
         self.loop = loop
         self._retired: deque[tuple[Generation, list[tuple[str, Kept]]]] = deque()
-        self._wake: queue.SimpleQueue[bool] = queue.SimpleQueue()
+        # Without it, no generation is ever replaced.
+        self._wake: queue.SimpleQueue[bool] | None = None
         self._suspects: list[tuple[int, weakref.ref[Node]]] = []
         # The leaks found since the last report, and the keys of all reported leaks.
         self._leaks: list[str] = []
         self._reported: set[str] = set()
         self._ended = 0
-        if not counts:
-            return  # no generation is ever replaced
-        leases.track(self._on_drained)
-        threading.Thread(target=self._run, name="retirement", daemon=True).start()
+        if counts:
+            self._wake = queue.SimpleQueue()
+            leases.track(self._on_drained)
+            args = (self._wake,)
+            threading.Thread(target=self._run, args=args, name="retirement", daemon=True).start()
 
     def retire(self, generation: Generation, kept: list[tuple[str, Kept]]) -> None:
         """Add a replaced generation to the queue, with the kept values that end with it.
@@ -72,7 +78,7 @@ class Retirement:
     def wake(self) -> None:
         """Let the thread end generations; during a reload it would compete for the interpreter."""
         if self._retired:
-            self._wake.put(True)
+            self._on_drained()
 
     def release(self, kept: Iterable[tuple[str, Kept]]) -> None:
         """Unload kept values that no generation uses."""
@@ -92,6 +98,12 @@ class Retirement:
         """End all generations, at a clean stop."""
         call_within(timeout, lambda: self._end_all(generation))
 
+    def run_at_exit(self, generation: Generation) -> None:
+        """Call the functions that modules have registered with `atexit`, at a clean stop."""
+        nodes = generation.graph.nodes.values()
+        if any(node.effects for node in nodes):
+            effects.run_at_exit(nodes)
+
     def run_hook(self, node: Node, hook: Hook) -> BaseException | None:
         """Call a hook and wait a limited time; log and return the exception that it raised."""
         what = f"the {hook.when} hook {hook.name or _name_of(hook.function)}"
@@ -107,19 +119,20 @@ class Retirement:
         return leaks
 
     def _on_drained(self) -> None:
-        self._wake.put(True)
+        if self._wake is not None:
+            self._wake.put(True)
 
-    def _run(self) -> None:
+    def _run(self, wake: queue.SimpleQueue[bool]) -> None:
         while True:
             try:
-                self._end_drained()
+                self._end_drained(wake)
             except Exception:  # later generations must end too
                 _log.exception("internal error; please report this")
 
-    def _end_drained(self) -> None:
+    def _end_drained(self, wake: queue.SimpleQueue[bool]) -> None:
         """End drained generations once there are some, and check the ended ones when idle."""
         try:
-            self._wake.get(timeout=IDLE_S if self._suspects else None)
+            wake.get(timeout=IDLE_S if self._suspects else None)
         except queue.Empty:
             self._check_suspects()
             return

@@ -10,18 +10,15 @@ import importlib
 import os
 import sys
 from collections.abc import Callable, Container, Iterable, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from .._core.handlers import relative_to
+from .._core.late_module import late_module
 from .._core.objects import is_a
 from .._core.route_errors import DuplicateRoute, RouteError
-from .._debug import traceback
 from .._runtime import generations
 from .._runtime.generations import Generation, Staging
 from ..routing import Route, RouteTable
-from ..static_files import DuplicateStatic, StaticMount
-from . import effects, repeated_calls
-from .broken_routes import BrokenRoutes, refusals
 from .changes import walk_unloaded
 from .discovery import file_of, framework_conflict, name_conflict
 from .graph import Graph
@@ -31,6 +28,19 @@ from .retirement import Retirement
 from .route_plans import RoutePlans
 from .source_cache import SourceCache
 from .user_paths import is_user_file, roots
+
+if TYPE_CHECKING:
+    from .. import static_files
+    from .._core.hooks import RequestHook
+    from .._debug import traceback
+    from ..static_files import StaticMount
+    from . import effects, repeated_calls
+    from .broken_routes import BrokenRoutes
+else:
+    static_files = late_module("snaxum.static_files")
+    traceback = late_module("snaxum._debug.traceback")
+    effects = late_module("snaxum._reload.effects")
+    repeated_calls = late_module("snaxum._reload.repeated_calls")
 
 # Whether a model that OpenAPI cannot describe is an error.
 describes_models = False
@@ -104,7 +114,7 @@ class Stage:
         order += [name for name in nodes if name not in serving.graph.nodes]
         kept_nodes = [nodes[n] for n in order if n in modules and n not in dropped]
         self._finish_routes(kept_nodes)
-        plans = RoutePlans(kept_nodes, refusals(self._unloaded_files(modules), self.sources))
+        plans = RoutePlans(kept_nodes, self._refusals(modules))
         self.failures.update((name, self.capture(e)) for name, e in plans.conflicts.items())
         table, duplicates = self._table(plans.routes(kept_nodes, serving.routes))
         self.failures.update(duplicates)
@@ -121,12 +131,13 @@ class Stage:
             sys.modules.pop(name, None)
         modules = {name: module for name, module in modules.items() if name not in dropped}
         lost = [n for n in nodes.values() if n.name not in modules and n.name not in self.carried]
-        effects.undo(lost)
-        retirement.reject(lost)
+        if lost:
+            effects.undo(lost)
+            retirement.reject(lost)
         number = serving.number + 1
         if serving.number == 0:
             number = generations.first_number if modules else 0
-        broken = BrokenRoutes({n: file_of(self.root, n) for n in self.failures}, self.sources)
+        broken = self._broken_routes()
         self.sources.retain({node.path for node in kept_nodes})
         ran = {node.name: serving.ran.get(node.name, 0) for node in kept_nodes}
         ran.update((node.name, number) for node in fresh)
@@ -146,6 +157,24 @@ class Stage:
             static_mounts=mounts,
             broken_routes=broken.module_for if broken else None,
             hooks=plans.of_no_route(),
+        )
+
+    def _refusals(self, loaded: Container[str]) -> list[RequestHook]:
+        """Return the hooks that refuse requests, as the hooks of a module may be missing."""
+        files = self._unloaded_files(loaded)
+        if not files:
+            return []
+        from .broken_routes import refusals
+
+        return refusals(files, self.sources)
+
+    def _broken_routes(self) -> BrokenRoutes | None:
+        if not self.failures:
+            return None
+        from .broken_routes import BrokenRoutes
+
+        return BrokenRoutes(
+            {name: file_of(self.root, name) for name in self.failures}, self.sources
         )
 
     def _unloaded_files(self, loaded: Container[str]) -> dict[str, str]:
@@ -225,7 +254,7 @@ class Stage:
             for mount in node.static_mounts:
                 first = mounts.setdefault(mount.prefix, mount)
                 if first is not mount:
-                    error = DuplicateStatic(first, mount)
+                    error = static_files.DuplicateStatic(first, mount)
                     duplicates.setdefault(node.name, self.capture(error))
         return list(mounts.values()), duplicates
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 
 from ..routing import Route
-from .effects import patches
 from .graph import Graph
 from .model import Node
 from .user_paths import display_path, module_name
@@ -53,6 +52,11 @@ def _of_threads(old: Iterable[Node]) -> list[str]:
 
 
 def _of_patches(nodes: Iterable[Node]) -> list[str]:
+    nodes = [node for node in nodes if node.effects]
+    if not nodes:
+        return []
+    from .effects import patches
+
     return [
         f"`{node.name}` replaces `{name}` for the whole process: libraries and requests on older "
         "code use it too, and each reload removes it for a moment; call a function of your own "

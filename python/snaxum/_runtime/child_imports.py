@@ -8,8 +8,6 @@ directory is made when `multiprocessing` is first imported, and ends with the se
 
 from __future__ import annotations
 
-import fcntl
-import logging
 import marshal
 import os
 import sys
@@ -17,7 +15,9 @@ import time
 from collections.abc import Callable
 from typing import Any, BinaryIO
 
-_log = logging.getLogger("snaxum")
+from .._core.late_log import late_log
+
+_log = late_log()
 
 # The framework's files as text, and as compiled by the build.
 Framework = tuple[dict[str, str], bytes]
@@ -89,6 +89,7 @@ def remove() -> None:
 
 def _make(framework: Framework) -> None:
     # These import much, and few servers come here.
+    import fcntl
     import tempfile
 
     global directory, _locked
@@ -108,6 +109,7 @@ def _make(framework: Framework) -> None:
 
 def _remove_old(parent: str) -> None:
     """Remove the directories of servers that were killed."""
+    import fcntl
     import shutil
 
     for name in os.listdir(parent):

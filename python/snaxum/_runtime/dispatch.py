@@ -16,7 +16,6 @@ from .._core.unmatched import ImpliedOptions, MethodNotAllowed, NotFound, Upgrad
 from .._host import Exchange, to_json
 from ..http import HTTPError, Request, Response
 from ..routing import Match, Route
-from ..static_files import missing_file
 from . import generations, respond, trace_context
 from .generations import Generation
 from .hook_chain import HookedRoute, UnmatchedRoute
@@ -127,6 +126,7 @@ def _refusal(exchange: Exchange, generation: Generation, found: Match) -> HTTPEr
     if respond.is_observed:
         members = _near_routes(generation, path, method)
         from .._debug.route_lookup import near_misses
+        from ..static_files import missing_file
 
         if near := near_misses(generation.routes, path):
             detail += "; near it: " + ", ".join(near)

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from .._core.hooks import HookSet, RequestHook
 from .._core.late_module import late_module
-from .._debug import traceback
 from .._host import to_json
 from ..capture import is_private
 from ..headers import MissingField, Pairs
@@ -26,13 +25,14 @@ from ..routing import Route
 
 if TYPE_CHECKING:
     import pathlib
+
+    from .._debug import traceback
 else:
-    pathlib = late_module("pathlib")
+    pathlib, traceback = map(late_module, ("pathlib", "snaxum._debug.traceback"))
 
 _T = TypeVar("_T")
 _TEXT = (str, bytes)
-# The parts of the runtime that `thread_hops` needs.
-_resources: Any = None
+_resources: Any = None  # the parts of the runtime that `thread_hops` needs
 
 
 def install(resources: Any) -> None:

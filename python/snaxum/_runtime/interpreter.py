@@ -13,7 +13,7 @@ import site
 import sys
 import threading
 from importlib.machinery import BuiltinImporter, FrozenImporter, ModuleSpec, PathFinder
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -55,9 +55,13 @@ def _add_packages(venv: str) -> None:
 
 def _prefer_utf8() -> None:
     """Make UTF-8 the default of `open()`."""
-    import locale  # only for an interpreter that another program has started
+    if sys.flags.utf8_mode:
+        return
+    with open(os.devnull, encoding="locale") as file:
+        encoding = file.encoding
+    if encoding.lower().replace("-", "") != "utf8":
+        import locale  # large
 
-    if locale.getpreferredencoding(False).lower().replace("-", "") != "utf8":
         for name in ("C.UTF-8", "en_US.UTF-8", "UTF-8"):
             try:
                 locale.setlocale(locale.LC_CTYPE, name)
@@ -86,8 +90,20 @@ def prefer_standard_library(roots: list[str]) -> None:
         sys.meta_path.insert(1, StandardLibraryFinder(roots))
 
 
+# By the name of a module of the standard library, the call to make once it has been imported.
+_after: dict[str, Callable[[], None]] = {}
+
+
+def after_import(name: str, call: Callable[[], None]) -> None:
+    """Call a function once a module of the standard library has been imported, which it was not."""
+    _after[name] = call
+
+
 class StandardLibraryFinder:
-    """Finds modules of the standard library whose names files of the user have, too."""
+    """Finds modules of the standard library whose names files of the user have, too.
+
+    Also a module that `after_import` names.
+    """
 
     def __init__(self, roots: list[str]) -> None:
         self.roots = roots
@@ -98,8 +114,11 @@ class StandardLibraryFinder:
         """Raise ModuleNotFoundError for a module that this system does not have."""
         if path is not None or fullname not in sys.stdlib_module_names:
             return None
+        call = _after.pop(fullname, None)
         places = [os.path.join(root, fullname) for root in self.roots]
-        if not any(os.path.exists(f"{place}.py") or os.path.isdir(place) for place in places):
+        if call is None and not any(
+            os.path.exists(f"{place}.py") or os.path.isdir(place) for place in places
+        ):
             return None
         elsewhere = [entry for entry in sys.path if entry not in self.roots]
         spec = (
@@ -109,7 +128,28 @@ class StandardLibraryFinder:
         )
         if spec is None:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
+        if call is not None and spec.loader is not None:
+            spec.loader = _CallingLoader(spec.loader, call)  # type: ignore[assignment]
         return spec
+
+
+class _CallingLoader:
+    """Loads a module by its loader, and then makes a call."""
+
+    def __init__(self, loader: Any, call: Callable[[], None]) -> None:
+        self._loader = loader
+        self._call = call
+
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
+        module: ModuleType | None = self._loader.create_module(spec)
+        return module
+
+    def exec_module(self, module: ModuleType) -> None:
+        spec = module.__spec__
+        assert spec is not None, "a module that is imported has one"
+        module.__loader__ = spec.loader = self._loader
+        self._loader.exec_module(module)
+        self._call()
 
 
 def set_up_streams() -> None:

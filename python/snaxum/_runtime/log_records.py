@@ -1,24 +1,22 @@
 """The records of `logging` of this process: each has its request, and they may be lines of JSON.
 
-Owns the attributes `request_id` and `trace_id` of records, the handler of `--log-format json`, and
-the one of dev mode, which shows records from INFO on where the user has none. Never changes a
-handler of the user.
+Owns the attributes `request_id` and `trace_id` of records (`log_handlers` writes them). Never
+imports `logging` before other code does: it is large.
 """
 
 from __future__ import annotations
 
-import logging
 import sys
-from typing import Any, TextIO
+from functools import partial
+from typing import TYPE_CHECKING
 
-from .._core.current_record import current
+from .._core.current_record import NO_REQUEST, current
 from .._host import HostApi
-from ..logs import NO_REQUEST, JsonFormatter
-from . import leases
+from . import interpreter, leases
 from .runtime import running
 
-# The arguments of `basicConfig` that ask for handlers of the user's own.
-_OWN_HANDLERS = ("filename", "handlers")
+if TYPE_CHECKING:
+    import logging
 
 
 def install(host: HostApi, *, as_json: bool, is_dev: bool = False) -> None:
@@ -26,6 +24,20 @@ def install(host: HostApi, *, as_json: bool, is_dev: bool = False) -> None:
 
     `is_dev`: write them from INFO on, and note which of them a line belongs to.
     """
+    if "logging" in sys.modules or as_json or is_dev:
+        _add_requests(host, is_dev=is_dev)
+    else:
+        interpreter.after_import("logging", partial(_add_requests, host, is_dev=False))
+    if as_json or is_dev:
+        from . import log_handlers
+
+        log_handlers.write_json() if as_json else log_handlers.write_text()
+
+
+def _add_requests(host: HostApi, *, is_dev: bool) -> None:
+    """Add its request to each record from now on."""
+    import logging
+
     handle = logging.Logger.handle
 
     # Not by a factory of records: `extra` must not have a name that a new record has.
@@ -46,10 +58,6 @@ def install(host: HostApi, *, as_json: bool, is_dev: bool = False) -> None:
             current.record = before
 
     logging.Logger.handle = handle_with_request  # type: ignore[method-assign]
-    if as_json:
-        _write_json()
-    elif is_dev:
-        _write_text()
 
 
 def _identity(host: HostApi) -> tuple[str, str]:
@@ -61,70 +69,3 @@ def _identity(host: HostApi) -> tuple[str, str]:
         return NO_REQUEST, NO_REQUEST
     request_id, trace_id, _ = exchange.identity()
     return request_id, trace_id
-
-
-class _StderrHandler(logging.StreamHandler):  # type: ignore[type-arg]  # 3.10 has no argument
-    """Writes to `sys.stderr` as it is at the time."""
-
-    def __init__(self) -> None:
-        logging.Handler.__init__(self)
-        self.setFormatter(JsonFormatter())
-
-    @property
-    def stream(self) -> TextIO:
-        return sys.stderr
-
-
-class _DevHandler(_StderrHandler):
-    """Writes the records that no handler of the user gets."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.setFormatter(logging.Formatter("%(levelname)s %(name)s: %(message)s"))
-
-    def filter(self, record: logging.LogRecord) -> Any:
-        logger: logging.Logger | None = logging.getLogger(record.name)
-        while logger is not None:
-            if any(handler is not self for handler in logger.handlers):
-                return False
-            logger = logger.parent if logger.propagate else None
-        return super().filter(record)
-
-    def format(self, record: logging.LogRecord) -> str:
-        if record.name == "snaxum":  # a notice of the server
-            return logging.Formatter().format(record)
-        return super().format(record)
-
-
-def _write_text() -> None:
-    """Write the records of loggers without a handler, from INFO on until the user sets a level."""
-    root, handler, configure = logging.getLogger(), _DevHandler(), logging.basicConfig
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-
-    def basic_config(**kwargs: Any) -> None:
-        """Configure the root as if there were no handler yet."""
-        root.removeHandler(handler)
-        configure(**kwargs)
-
-    logging.basicConfig = basic_config
-
-
-def _write_json() -> None:
-    """Write the records of all loggers; the level is INFO until the user sets it."""
-    root, handler, configure = logging.getLogger(), _StderrHandler(), logging.basicConfig
-    root.addHandler(handler)
-    root.setLevel(logging.INFO)
-
-    def basic_config(**kwargs: Any) -> None:
-        """Set the level; the format is that of the server, unless there are handlers to add."""
-        if kwargs.get("force") or any(kwargs.get(name) is not None for name in _OWN_HANDLERS):
-            root.removeHandler(handler)
-        if handler in root.handlers:
-            level = kwargs.get("level")
-            if level is not None:
-                root.setLevel(level)
-        else:
-            configure(**kwargs)
-
-    logging.basicConfig = basic_config

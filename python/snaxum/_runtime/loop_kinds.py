@@ -6,16 +6,16 @@ Never runs a loop. Imports asyncio with the first one: it is large.
 from __future__ import annotations
 
 import importlib.util
-import logging
 import sys
 from typing import TYPE_CHECKING
 
+from .._core.late_log import late_log
 from .bad_option import BadOption
 
 if TYPE_CHECKING:
     import asyncio
 
-_log = logging.getLogger("snaxum")
+_log = late_log()
 
 
 def check(kind: str) -> None:

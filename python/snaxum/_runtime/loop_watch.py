@@ -7,18 +7,17 @@ request the loop is replaced, as a dispatch worker is.
 
 from __future__ import annotations
 
-import logging
 import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from .._debug.stack import of_user as stack_of_user
+from .._core.late_log import late_log
 from . import leases
 
 if TYPE_CHECKING:
     from .event_loop import LoopThread
 
-_log = logging.getLogger("snaxum")
+_log = late_log()
 
 REPORT_AFTER_S = 1.0
 CHECK_EVERY_S = 0.25
@@ -64,7 +63,9 @@ class LoopWatch:
     def _report(self, loop: LoopThread) -> bool:
         """Log what blocks the loop; False if no code of the user or a library does."""
         current = loop.current()
-        stack = stack_of_user(loop.ident or 0)
+        from .._debug.stack import of_user
+
+        stack = of_user(loop.ident or 0)
         if not stack:
             return False
         who = "a background task"

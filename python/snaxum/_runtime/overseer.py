@@ -1,19 +1,22 @@
 """The thread that ends the parts of cancelled requests, and watches handlers that may never end.
 
-It also starts what runs after a response. Owns the wait for all of them. None needs the asyncio
-loop, which a handler may block. Never calls a handler, and never waits for one.
+It also starts what runs after a response, and imports what the start has left for later. Owns the
+wait for all of them. None needs the asyncio loop, which a handler may block. Never calls a handler,
+and never waits for one.
 """
 
 from __future__ import annotations
 
-import logging
 import threading
 from collections.abc import Callable
 
+from .._core.late_log import late_log
 from .._host import HostApi
 
-_log = logging.getLogger("snaxum")
+_log = late_log()
 
+# After this time of the start, the modules are imported that later requests may need.
+SETTLED_S = 1.0
 # A longer wait ends when a request begins on the loop: then `check` is called soon.
 SHORT_S = 0.5
 
@@ -30,22 +33,31 @@ class Overseer:
         cancel: Callable[[int], None],
         on_sent: Callable[[int], None],
         check: Callable[[], float | None],
+        settle: Callable[[], None],
     ) -> None:
-        """Prepare the thread; `check` returns the time until it is called again, if at all."""
+        """Prepare the thread; `check` returns the time until it is called again, if at all.
+
+        `settle` is called once, some time after the start.
+        """
         self._host = host
         self._cancel = cancel
         self._on_sent = on_sent
         self._check = check
+        self._settle = settle
         host.set_overseer_asleep(True)
 
     def start(self) -> None:
         threading.Thread(target=self._run, name="overseer", daemon=True).start()
 
     def _run(self) -> None:
-        wait_s: float | None = None
+        wait_s: float | None = SETTLED_S
+        is_settled = False
         while True:
             for request, is_sent in self._host.wait_for_ended(wait_s):
                 self._call(self._on_sent if is_sent else self._cancel, request)
+            if not is_settled:
+                is_settled = True
+                self._call(self._settle)
             # In this order: Rust and the loop wake it after they have added a request.
             self._host.set_overseer_asleep(True)
             wait_s = self._call(self._check)

@@ -9,16 +9,18 @@ import functools
 from collections.abc import Callable, Hashable, Sequence
 from contextlib import nullcontext
 from types import CodeType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import _registry
 from .._core.hooks import RequestHook, Scope
 from .._reload.model import Hook, Kept, Node
-from ..mounts import Mount
 from ..routing import Route
-from ..static_files import StaticMount
 from . import generations, leases
 from .generations import Generation, Staging
+
+if TYPE_CHECKING:
+    from ..mounts import Mount
+    from ..static_files import StaticMount
 
 
 def install(host: Callable[[Mount, Node], None] | None = None) -> None:

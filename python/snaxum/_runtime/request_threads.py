@@ -7,16 +7,21 @@ waits for a thread.
 
 from __future__ import annotations
 
-import logging
-import queue
 import threading
 import time
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
-from .._debug.stack import of_user as stack_of_user
+from .._core.late_log import late_log
+from .._core.late_module import late_module
 from . import leases
 
-_log = logging.getLogger("snaxum")
+if TYPE_CHECKING:
+    import queue
+else:
+    queue = late_module("queue")
+
+_log = late_log()
 
 # A thread without a job ends after this time.
 IDLE_S = 30.0
@@ -196,13 +201,15 @@ class RequestThreads:
                 continue
 
     def _report(self, request: int, thread: _Thread, grace_s: float) -> None:
+        from .._debug.stack import of_user
+
         _log.warning(
             "%s still runs %g s after its client has left, or its time was over (request %d); its "
             "thread is replaced\n%s",
             thread.handler,
             grace_s,
             request,
-            stack_of_user(thread.ident),
+            of_user(thread.ident),
         )
 
     def _interrupt(self, request: int, thread: _Thread) -> None:

@@ -8,16 +8,15 @@ from __future__ import annotations
 
 import contextvars
 import functools
-import logging
 import os
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import TYPE_CHECKING, NoReturn, cast
 
 from .._core.event_head import EventHead
 from .._core.json_encoding import dumps, simplify
+from .._core.late_log import late_log
 from .._core.late_module import late_module
 from .._core.objects import is_a
-from .._debug import traceback
 from .._host import BodyStream, Exchange, to_json
 from ..capture import is_private
 from ..headers import MissingField
@@ -32,10 +31,13 @@ from .runtime import running
 
 if TYPE_CHECKING:
     import pathlib
+
+    from .._debug import traceback
 else:
     pathlib = late_module("pathlib")
+    traceback = late_module("snaxum._debug.traceback")
 
-_log = logging.getLogger("snaxum")
+_log = late_log()
 
 # Tests set it: called with the id of a request and the exception that its handler raised.
 on_exception: Callable[[int, BaseException], None] | None = None

@@ -10,11 +10,11 @@ from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
 from .. import _registry, templates
+from .._core import late_module
 from .._host import Exchange, HostApi
-from .._reload import bytecode, effects, file_inputs, import_hook, reloader, user_paths
+from .._reload import bytecode, loader, reloader, user_paths
 from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
-from .._reload.watchdog import Watchdog
 from . import hook_chain, interpreter, loop_kinds
 from .loop_watch import LoopWatch
 from .overseer import Overseer
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
     from .background import Background
     from .event_loop import LoopThread
 
+# The modules that the first failure of a handler needs.
+_OF_FAILURES = tuple(f"snaxum._debug.{name}" for name in ("hints", "stack", "unparsed_body"))
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
 THREAD_STACK_BYTES = 16 * 1024 * 1024
 # Handlers that wait for the pool have threads of their own, so that they block no other handler.
@@ -118,11 +120,16 @@ class Runtime:
         # The time that a pool task has after its request was cancelled.
         self.grace: float = options["request_timeout_s"] or 30.0
         self._loop_watch = LoopWatch(options["request_timeout_s"], self.replace_loop)
-        self._overseer = Overseer(host, self.cancel, self._on_sent, self._check)
+        self._overseer = Overseer(host, self.cancel, self._on_sent, self._check, self._settle)
         self.retirement = Retirement(lambda: self.loop.loop, counts=reloads)
         watchdog = None
         bytecode.install()
+        loader.records_runs = options["dev"] or options["load_only"]
         if reloads:
+            from .._reload import effects, file_inputs, import_hook
+            from .._reload.watchdog import Watchdog
+
+            late_module.import_own(*_OF_FAILURES)  # requests wait for the first save, too
             import_hook.install()
             effects.install()
             file_inputs.install(project, host.wrote)
@@ -261,6 +268,9 @@ class Runtime:
         is_exhausted = self.are_loops_blocked or any(each.is_exhausted() for each in self.threads)
         self.host.set_exhausted(is_exhausted)
         return min((wait for wait in waits if wait is not None), default=None)
+
+    def _settle(self) -> None:
+        late_module.import_own(*_OF_FAILURES, but=f"{reloader.__package__}.")
 
     def _make_loop(self) -> LoopThread:
         from . import event_loop

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import select
 import stat
 import sys
 import threading
@@ -179,6 +178,8 @@ class Writer(io.RawIOBase):
             self._write_now()  # texts that came while this thread had the lock
 
     def _wait_for_room(self) -> None:
+        import select  # rarely needed
+
         room = select.poll()
         room.register(self._descriptor, select.POLLOUT)
         room.poll()
