@@ -6,8 +6,9 @@ starts this program again. Never parses an argument, and imports little: a comma
 
 from __future__ import annotations
 
+# `signal` makes enumerations of the names in it, which take longer than the rest.
+import _signal  # type: ignore[import-not-found]
 import os
-import signal
 import sys
 
 # Starts the command before Python 3.11, which always imports from the working directory first: the
@@ -32,6 +33,9 @@ def run() -> None:
     except ImportError as error:
         sys.exit(_explain(error))
     files = [sys.executable, _snaxum.__file__]
+    from . import _package_finder
+
+    _package_finder.install(os.path.dirname(__file__))
     program = [sys.executable, *_options(sys.orig_argv, len(sys.argv) - 1), *_starter()]
     arguments = sys.argv[1:]
     _prepare()
@@ -85,8 +89,8 @@ def _prepare() -> None:
     main.__spec__ = None
     vars(main).pop("__file__", None)
     # Rust receives SIGINT; Python's handler would be called before its own.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+        _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
 
 def _explain(error: ImportError) -> str:
