@@ -135,6 +135,10 @@ pub struct ModuleRun {
     pub name: String,
     /// Its own time, without the time of the modules it imported.
     pub ms: f64,
+    /// Its source, relative to the project.
+    #[serde(default, skip_serializing)]
+    #[cfg_attr(test, schemars(skip))]
+    pub file: String,
 }
 
 /// The phases of a load in milliseconds; 0 for one that was not reached.

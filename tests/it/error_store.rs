@@ -111,6 +111,28 @@ async fn an_error_is_mended_by_the_save_after_which_it_passes_and_may_come_back(
 }
 
 #[tokio::test]
+async fn a_module_whose_file_has_the_same_name_mends_no_error() {
+    let prices = "def price(count):\n    return 12 / count\n";
+    let server = Project::new()
+        .file("prices.py", "X = 1\n")
+        .file("shop/__init__.py", "")
+        .file("shop/prices.py", prices)
+        .file(
+            "app.py",
+            &APP.replace("12 / 0", "price(0)")
+                .replace("from", "from shop.prices import price\nfrom"),
+        )
+        .dev()
+        .await;
+    assert_eq!(server.get("/divide").await.status, 500);
+    saved(&server, "prices.py", "X = 2\n").await;
+    let error = errors(&server).await[0].clone();
+    assert_eq!((&error["state"], &error["changed_by"]), (&json!("open"), &Value::Null), "{error}");
+    saved(&server, "shop/prices.py", &prices.replace("count\n", "(count or 1)\n")).await;
+    assert_eq!(errors(&server).await[0]["changed_by"], 3);
+}
+
+#[tokio::test]
 async fn a_save_that_does_not_load_is_open_until_one_loads() {
     let server = Project::new().file("app.py", APP).dev().await;
     saved(&server, "app.py", &format!("{APP}def oops(:\n")).await;

@@ -24,6 +24,7 @@ from .model import Node
 from .report import Failure, Report, ms_since
 from .retirement import Retirement
 from .stage import Rejected, Stage
+from .user_paths import display_path
 from .warnings import warnings
 
 if TYPE_CHECKING:
@@ -154,10 +155,11 @@ class Attempt:
         self.generation.variables = variables
         self._warm_up(lambda: check(nodes.values(), True))
         self.report.phases["stage"] = ms_since(self._started)
+        nodes = self.generation.graph.nodes
         self.report.modules = [
-            {"name": name, "ms": round(seconds * 1e3, 3)}
+            {"name": name, "ms": round(seconds * 1e3, 3), "file": display_path(nodes[name].path)}
             for name, seconds in self.finder.timings.items()
-            if name in self.generation.modules
+            if name in self.generation.modules and name in nodes
         ]
 
     def commit(self) -> Generation:

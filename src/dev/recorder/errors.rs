@@ -332,11 +332,9 @@ fn key_of(occurrence: &Occurrence<'_>) -> [String; 3] {
 
 /// Whether a reload has changed the code of a traceback: one of its files, or a module that it imports.
 fn is_changed(traceback: &Traceback, record: &ReloadRecord) -> bool {
-    let ran = record.report.modules.iter().map(|module| module.name.replace('.', "/"));
-    let ran: Vec<String> =
-        ran.flat_map(|name| [format!("/{name}.py"), format!("/{name}/__init__.py")]).collect();
+    let ran = &record.report.modules;
     let has_changed = |file: &String| {
-        record.files.contains(file) || ran.iter().any(|end| format!("/{file}").ends_with(end))
+        record.files.contains(file) || ran.iter().any(|module| module.file == *file)
     };
     let frames = traceback.frames.iter().filter(|frame| frame.user);
     let inner = traceback.cause.as_deref().into_iter().chain(&traceback.exceptions);
