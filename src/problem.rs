@@ -28,6 +28,9 @@ const OF_CONNECTION: [HeaderName; 5] = [
 /// The content type of a problem document.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
+/// The path of the console, which only the pages of dev mode name.
+const CONSOLE: &str = "/__snaxum/";
+
 /// Marks a response of dev mode as the error page. The traceback that it shows is an extension, too.
 #[derive(Clone, Debug)]
 pub(crate) struct ErrorPage;
@@ -57,6 +60,7 @@ pub(crate) fn respond(
             request_id,
             traceback,
             members,
+            dev.then_some(CONSOLE),
         );
         ("text/html; charset=utf-8", page)
     } else {

@@ -5,6 +5,7 @@
 use std::sync::OnceLock;
 
 use minijinja::{Environment, context};
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use rust_embed::Embed;
 
 use crate::escape::escape_lines;
@@ -16,7 +17,25 @@ use crate::message::Traceback;
 #[exclude = "new/*"]
 struct Templates;
 
-/// Renders the error page, with the traceback, and the errors and near routes of `members`.
+/// The styles of the console that its error component has, in a page of their own.
+#[derive(Embed)]
+#[folder = "templates/console"]
+#[include = "page/theme.css"]
+#[include = "page/base.css"]
+#[include = "page/colors.css"]
+#[include = "components/facts.css"]
+#[include = "errors/traceback.css"]
+#[include = "errors/error-page.css"]
+struct ErrorStyles;
+
+/// The styles of each error page, in order: later ones override earlier ones.
+const STYLES: [&str; 4] =
+    ["page/theme.css", "page/base.css", "components/facts.css", "errors/error-page.css"];
+const TRACEBACK_STYLE: &str = "errors/traceback.css";
+const LAST_STYLE: &str = "page/colors.css";
+
+/// Renders the error page, with the traceback, and the errors and near routes of `members`. It links
+/// to the console at the path `console`.
 pub(crate) fn error(
     status: u16,
     title: &str,
@@ -24,14 +43,26 @@ pub(crate) fn error(
     request_id: &str,
     traceback: Option<&Traceback>,
     members: &serde_json::Map<String, serde_json::Value>,
+    console: Option<&str>,
 ) -> String {
+    let styles = traceback.map(|_| TRACEBACK_STYLE);
+    let styles = STYLES.into_iter().chain(styles).chain([LAST_STYLE]).map(style);
+    let styles = minijinja::Value::from_safe_string(styles.collect());
     let traceback = minijinja::value::Serde(traceback);
     let member = |name: &str| minijinja::value::Serde(members.get(name).cloned());
     let (errors, near_routes) = (member("errors"), member("near_routes"));
     render(
         "error.html",
-        context! { status, title, detail, request_id, traceback, errors, near_routes },
+        context! {
+            status, title, detail, request_id, styles, traceback, errors, near_routes, console
+        },
     )
+}
+
+/// Returns a style sheet. It is text of this repository, so it needs no escaping.
+fn style(name: &str) -> String {
+    let file = ErrorStyles::get(name).expect("the style sheets are tested");
+    String::from_utf8_lossy(&file.data).into_owned()
 }
 
 /// Renders a template of `templates/`.
@@ -41,6 +72,9 @@ pub(crate) fn render(name: &str, context: minijinja::Value) -> String {
         let mut environment = Environment::new();
         environment.add_filter("visible", |text: String| escape_lines(&text));
         environment.add_filter("marked", |frame: minijinja::Value| marked(&frame));
+        environment.add_filter("component", |text: String| {
+            utf8_percent_encode(&text, NON_ALPHANUMERIC).to_string()
+        });
         for name in Templates::iter() {
             let file = Templates::get(&name).expect("the name came from the same list");
             let text = String::from_utf8_lossy(&file.data).into_owned();
@@ -121,9 +155,17 @@ mod tests {
             {"methods": ["POST"], "path": "/b", "link": null},
         ]);
         let members = serde_json::Map::from_iter([("near_routes".to_owned(), near)]);
-        let page = error(404, "Not Found", "no route", "3", None, &members);
+        let page = error(404, "Not Found", "no route", "3", None, &members, None);
         assert!(page.matches("<a href").count() == 1 && !page.contains("<b>"), "{page}");
         assert!(page.contains("POST"), "{page}");
+        // In dev mode, each route can be tried in the console.
+        let page = error(404, "Not Found", "no route", "3", None, &members, Some("/console/"));
+        let link = "#routes?open=GET%20%2Fa%2F%3Cint%3Aid%3E\"";
+        assert!(page.matches("<a href").count() == 3 && page.contains(link), "{page}");
+    }
+
+    fn error_of(traceback: &Traceback) -> String {
+        error(500, "Error", "", "3", Some(traceback), &none(), Some("/console/"))
     }
 
     fn raised(kind: &str, text: &str, column: u32, end_column: u32) -> Traceback {
@@ -143,9 +185,8 @@ mod tests {
 
     #[test]
     fn the_failed_expression_is_underlined_by_characters() {
-        let page =
-            error(500, "Error", "", "3", Some(&raised("ValueError", "é = <x> + 1", 4, 7)), &none());
-        assert!(page.contains("é = <u>&lt;x&gt;</u> + 1"), "{page}");
+        let page = error_of(&raised("ValueError", "é = <x> + 1", 4, 7));
+        assert!(page.contains("é = <mark>&lt;x&gt;</mark> + 1"), "{page}");
         let lines = [(0, 1), (99, 120), (4, 2)];
         for (from, to) in lines {
             assert_eq!(split_at_two("abcdef", from, to).concat(), "abcdef", "{from} {to}");
@@ -158,15 +199,27 @@ mod tests {
         outer.frames.push(Frame { file: "lib/json.py".into(), ..Frame::default() });
         outer.exceptions = vec![raised("Inner", "y", 0, 1)];
         outer.cause = Some(Box::new(raised("Reason", "z", 0, 1)));
-        let page = error(500, "Error", "", "3", Some(&outer), &none());
-        for shown in ["1 library frame<", "<b>Inner</b>", "<b>Reason</b>", "#3", "raised while"] {
+        let page = error_of(&outer);
+        for shown in ["1 library frame<", ">Inner</span>", ">Reason</span>", "#3", "raised while"] {
             assert!(page.contains(shown), "{shown}: {page}");
         }
     }
 
     #[test]
+    fn an_error_page_has_the_styles_of_the_console_and_in_production_no_traceback() {
+        let page = error_of(&raised("ValueError", "x", 0, 1));
+        let production = error(404, "Not Found", "no route", "3", None, &none(), None);
+        for name in STYLES.into_iter().chain([LAST_STYLE]) {
+            assert!(page.contains(&style(name)) && production.contains(&style(name)), "{name}");
+        }
+        assert!(page.contains(&style(TRACEBACK_STYLE)));
+        assert!(!production.contains(&style(TRACEBACK_STYLE)), "{production}");
+        assert!(!production.contains("href"), "{production}");
+    }
+
+    #[test]
     fn a_character_that_reorders_text_is_shown_as_its_number() {
-        let page = error(404, "Not Found", "a\u{202e}b\u{1b}", "3", None, &none());
+        let page = error(404, "Not Found", "a\u{202e}b\u{1b}", "3", None, &none(), None);
         assert!(page.contains("a\\u{202e}b\\u{1b}"), "{page}");
     }
 }

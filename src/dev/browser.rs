@@ -44,8 +44,8 @@ pub(super) struct BrowserReload {
     is_injecting: bool,
     has_overlay: bool,
     has_warned_of_policy: AtomicBool,
-    /// The URL that opens a file in the editor, if it has one.
-    editor_link: OnceLock<Option<String>>,
+    /// The editor; the default one until an option has been read.
+    editor: OnceLock<Editor>,
 }
 
 /// One message to all pages.
@@ -81,20 +81,21 @@ impl BrowserReload {
             is_injecting: !no_inject,
             has_overlay: !no_overlay,
             has_warned_of_policy: AtomicBool::new(false),
-            editor_link: OnceLock::new(),
+            editor: OnceLock::new(),
         }
     }
 
-    /// Sets the URL that opens a file in the editor, unless one is set.
-    pub(super) fn use_editor_link(&self, link: Option<String>) {
-        self.editor_link.get_or_init(|| link);
+    /// Sets the editor that pages open, unless one is set.
+    pub(super) fn use_editor(&self, editor: Editor) {
+        self.editor.get_or_init(|| editor);
     }
 
-    fn editor_link(&self) -> Option<String> {
-        if let Some(link) = self.editor_link.get() {
-            return link.clone();
-        }
-        Editor::default().link(&self.runtime.upgrade()?.config().project_dir)
+    /// The URL that opens a file in the editor, if it has one, and whether the server starts it.
+    fn editor_link(&self) -> (Option<String>, bool) {
+        let editor = self.editor.get().cloned().unwrap_or_default();
+        let link =
+            self.runtime.upgrade().and_then(|runtime| editor.link(&runtime.config().project_dir));
+        (link, editor.program().is_some())
     }
 
     /// Sends the outcome of a reload to all pages; runs on the thread of the event, never blocks.

@@ -128,8 +128,7 @@ impl Dev {
     /// Sets the editor that the console opens. Only the first call has an effect; without one, the page
     /// has links for Visual Studio Code.
     pub fn use_editor(&self, editor: Editor) {
-        let project_dir = &self.inner.runtime.config().project_dir;
-        self.inner.browser.use_editor_link(editor.link(project_dir));
+        self.inner.browser.use_editor(editor.clone());
         self.inner.recorder.use_editor(editor);
     }
 

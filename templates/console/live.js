@@ -16,7 +16,7 @@
 
   const STYLE = `
     :host { all: initial; }
-    main { position: fixed; right: 12px; bottom: 12px; z-index: 2147483647; max-width: 22rem;
+    .corner { position: fixed; right: 12px; bottom: 12px; z-index: 2147483647; max-width: 22rem;
       display: grid; gap: 8px; justify-items: end; font: 13px/1.45 system-ui, sans-serif; }
     [hidden] { display: none; }
     .pill, section { background: #b42318; color: #fff; box-shadow: 0 2px 12px #0006; }
@@ -166,7 +166,7 @@
     // Screen readers announce a status only if the element existed before its text.
     const pill = element("div", { role: "status" });
     const { dialog, title, body } = buildDialog();
-    shadow.append(element("main", {}, overlay, pill), dialog);
+    shadow.append(element("div", { class: "corner" }, overlay, pill), dialog);
     document.documentElement.append(host);
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !overlay.hidden && !dialog.open) dismiss();

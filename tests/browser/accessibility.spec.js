@@ -74,6 +74,93 @@ test("axe finds no violation in any tab or open row", async ({ page, world }) =>
   expect.soft(await violations(page), "the keyboard shortcuts").toEqual([]);
 });
 
+test("axe finds no violation in menus, the palette, the picture of modules and the form of a route", async ({ page, world }) => {
+  const types = `from dataclasses import dataclass
+from typing import Annotated, Literal
+from snaxum import Header, Path, Query, UploadFile, post
+import shop
+
+@dataclass
+class Order:
+    item: str
+    count: int = 1
+    size: Literal["small", "large"] = "small"
+
+@post("/orders/<int:id>")
+def order(id: Annotated[int, Path(ge=3)], body: Order, lang: Annotated[str, Query(description="A language")] = "en",
+          x_token: Annotated[str, Header()] = "") -> dict:
+    return {}
+
+@post("/upload")
+def upload(title: str, file: UploadFile) -> dict:
+    return {}
+`;
+  world.edit("orders.py", types);
+  world.snaxum("wait");
+  await world.get("/items");
+  await world.open(page);
+  await page.keyboard.press("Control+k");
+  await expect(page.getByTestId("palette")).toBeVisible();
+  expect.soft(await violations(page), "the palette").toEqual([]);
+  await page.keyboard.type("no such command");
+  expect.soft(await violations(page), "the palette, without a match").toEqual([]);
+  await page.keyboard.press("Escape");
+  for (const tab of ["requests", "routes"]) {
+    await page.getByTestId(`tab-${tab}`).click();
+    await page.getByTestId("column-menu").locator("summary").click();
+    expect.soft(await violations(page), `the menu of ${tab}`).toEqual([]);
+    await page.keyboard.press("Escape");
+  }
+  world.edit("shop.py", SHOP.replace("tea", "cake"));
+  await expect(page.getByTestId("state")).toContainText("version 3 live");
+  await page.getByTestId("modules").locator("summary").click();
+  await expect(page.getByTestId("module-graph")).toBeVisible();
+  expect.soft(await violations(page), "the picture of the modules").toEqual([]);
+  await page.setViewportSize({ width: 360, height: 740 });
+  await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth), "the picture on a phone").toBeLessThanOrEqual(360);
+  await page.setViewportSize({ width: 1280, height: 720 });
+  for (const key of ["POST /orders/<int:id>", "POST /upload"]) {
+    await page.locator(`[data-key="${key}"]`).click();
+    await expect(page.getByTestId("try-it").last()).toBeVisible();
+  }
+  expect.soft(await violations(page), "the forms of routes").toEqual([]);
+  await page.getByTestId("tab-requests").click();
+  await page.getByTestId("request-row").first().click();
+  await page.getByTestId("request-details").locator(".menu summary").first().click();
+  expect.soft(await violations(page), "the menu of copies").toEqual([]);
+});
+
+test("axe finds no violation in pages of the app: a dialog, 404, 405, 422 and 500, and 500 without JavaScript", async ({ page, browser, world }) => {
+  await page.goto(world.console);
+  for (const [address, status] of [["/itms", "404"], ["/items/9", "500"]]) {
+    await page.goto(new URL(address, world.app).href);
+    await expect(page.locator("h1")).toContainText(status);
+    if (status === "500") await expect(page.getByTestId("traceback")).toBeVisible();
+    expect.soft(await violations(page), `the page of a ${status}`).toEqual([]);
+  }
+  await page.goto("about:blank"); // the page would reload meanwhile
+  world.edit("shop.py", `${SHOP}\n@route("/pay", methods=["POST"])\ndef pay(request: Request) -> dict:\n    return {}\n\n@route("/count")\ndef count(number: int) -> dict:\n    return {}\n`);
+  world.snaxum("wait");
+  for (const [address, status] of [["/pay", "405"], ["/count?number=x", "422"]]) {
+    await page.goto(new URL(address, world.app).href);
+    await expect(page.locator("h1")).toContainText(status);
+    expect.soft(await violations(page), `the page of a ${status}`).toEqual([]);
+  }
+  world.edit("shop.py", "def oops(:\n");
+  await page.getByRole("button", { name: "The newest save does not load" }).click();
+  await expect(page.getByRole("dialog").getByTestId("traceback")).toBeVisible();
+  expect.soft(await violations(page), "the dialog of a failed save").toEqual([]);
+
+  // axe itself is a script, so only the scripts of the page are blocked.
+  const context = await browser.newContext();
+  const plain = await context.newPage();
+  await plain.route("**/__snaxum/**", (route) => route.abort());
+  await plain.goto(new URL("/items/9", world.app).href);
+  await expect(plain.locator(".failing mark")).toBeVisible();
+  expect.soft(await violations(plain), "a 500 without JavaScript").toEqual([]);
+  await context.close();
+});
+
 test("at 200 % zoom and on a narrow screen the page fits the width and an open request is a page of its own", async ({ page, world }) => {
   await world.open(page);
   for (const address of ["/items?a=1", "/items/0", "/items/9"]) await world.get(address);

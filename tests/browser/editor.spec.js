@@ -59,6 +59,20 @@ test("a click opens a route and a frame of a cause in the server's editor withou
   expect(errors).toEqual([]);
 });
 
+test("in pages of the app a click opens the line of their error and of a failed save", async ({ page, world }) => {
+  await page.goto(`${world.app}boom`);
+  const locations = page.getByTestId("traceback").locator("button.source-link");
+  expect(await click(page, locations.first(), 8)).toEqual({ request: expect.any(String), frame: 0 });
+  world.edit("shop.py", `${SHOP}def oops(:\n`);
+  await page.getByRole("button", { name: "The newest save does not load" }).click();
+  const place = page.getByRole("dialog").locator("button.source-link");
+  expect(await click(page, place, 12)).toEqual({ error: expect.any(Number), frame: 0 });
+
+  await page.context().clearCookies();
+  await place.click();
+  await expect(page.getByRole("dialog").getByRole("alert")).toContainText("Open the console by the link");
+});
+
 test("an error is shown beside a location that the server cannot open", async ({ page, world }) => {
   fs.rmSync(path.join(world.root, "code"));
   await page.keyboard.press("3");

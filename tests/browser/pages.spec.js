@@ -107,6 +107,19 @@ test("the error page shows the traceback as the console does, and reloads after 
   await expect(page.getByText("well")).toBeVisible();
 });
 
+test("an error page replays its request, with the console's cookie only", async ({ page, world }) => {
+  await open(page, `${world.app}boom`);
+  const replay = page.getByRole("button", { name: "Replay the request" });
+  await replay.click();
+  await expect(page.getByTestId("replay-result")).toContainText("Open the console by the link");
+  await page.goto(world.console);
+  await page.goto(`${world.app}boom`);
+  await replay.click();
+  await expect(page.getByTestId("replay-result")).toContainText(/Replayed as #\d+: 500/);
+  const [console] = await Promise.all([page.context().waitForEvent("page"), page.getByTestId("replay-result").getByRole("link").click()]);
+  await expect(console.getByTestId("request-details")).toContainText("/boom");
+});
+
 test("the pill of a failed save opens the error, with the console's cookie only", async ({ page, world }) => {
   await open(page, world.app);
   world.edit("app.py", `${app("two")}def oops(:\n`);
@@ -122,6 +135,10 @@ test("the pill of a failed save opens the error, with the console's cookie only"
   await expect(dialog.getByTestId("traceback")).toContainText("SyntaxError");
   await expect(dialog.locator(".failing")).toContainText("def oops(:");
   await expect(dialog.locator("a.source-link")).toHaveAttribute("href", /^vscode:/);
+  // The dialog stays open, with the error of the next save.
+  world.edit("app.py", `${app("two")}1 +\n`);
+  await expect(dialog.locator(".failing")).toContainText("1 +");
+  await expect(dialog.getByTestId("traceback")).toHaveCount(1);
   world.edit("app.py", app("two"));
   await expect(page.locator("h1")).toHaveText("two");
 });
@@ -159,6 +176,28 @@ test("a 404 and a 405 page link to near routes", async ({ page, world }) => {
   await page.goto(`${world.app}boom`);
   await expect(page.locator("h1")).toContainText("405");
   await expect(page.getByRole("row", { name: "POST" })).toContainText("/boom");
+  // A browser cannot open it, but the form of the console can.
+  await page.goto(world.console);
+  await page.goto(`${world.app}boom`);
+  const [console] = await Promise.all([page.context().waitForEvent("page"), page.getByRole("row", { name: "POST" }).getByRole("link", { name: "Try it" }).click()]);
+  await expect(console.getByTestId("route-details").getByRole("heading", { name: "Try it" })).toBeVisible();
+  await expect(console.locator('[data-key="POST /boom"]')).toBeFocused();
+});
+
+test.describe("without JavaScript", () => {
+  test.use({ javaScriptEnabled: false });
+
+  test("error pages have the elements of the console's component", async ({ page, world }) => {
+    await page.goto(`${world.app}boom`);
+    await expect(page.locator(".failing mark")).toHaveText('raise ValueError("oops")');
+    await expect(page.locator(".exception h3")).toHaveText("ValueError: oops");
+    await expect(page.locator(".location").first()).toContainText("python/app.py:16");
+    const link = page.getByRole("link", { name: "request #" });
+    await expect(link).toHaveAttribute("href", /^\/__snaxum\/#requests\?open=\d+$/);
+    await page.goto(`${world.app}bom`);
+    await expect(page.getByRole("link", { name: "/boom" })).toHaveAttribute("href", "/boom");
+    await expect(page.getByRole("link", { name: "Try it" })).toHaveAttribute("href", "/__snaxum/#routes?open=GET%20%2Fboom");
+  });
 });
 
 test.describe("static files", () => {

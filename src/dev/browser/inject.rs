@@ -86,7 +86,7 @@ impl BrowserReload {
         let is_shown = finder.is_document() || request.is_browser;
         let mut tag = if has_place && is_shown { self.admitted_tag(&mut head) } else { None };
         if let (Some(tag), Some(raised)) = (&mut tag, head.extensions.get::<Arc<Traceback>>()) {
-            tag.push_str(&self.error_tags(raised));
+            tag.push_str(&self.error_tags(raised, request_id(&head.headers)));
         }
         let Some(tag) = tag else { return Response::from_parts(head, Body::from(page)) };
         whole.extend_from_slice(tag.as_bytes());
@@ -136,7 +136,7 @@ impl BrowserReload {
         let is_of_app = head.extensions.get::<ErrorPage>().is_none();
         if head.status == StatusCode::INTERNAL_SERVER_ERROR && self.has_overlay && is_of_app {
             tag += " data-failed";
-            if let Some(id) = head.headers.get(X_REQUEST_ID).and_then(|id| id.to_str().ok()) {
+            if let Some(id) = request_id(&head.headers) {
                 tag += &format!(" data-request=\"{}\"", id.replace(['"', '&', '<'], ""));
             }
         }
@@ -150,9 +150,12 @@ impl BrowserReload {
     }
 
     /// Makes the tags that show the traceback of the error page as the console does.
-    fn error_tags(&self, traceback: &Traceback) -> String {
-        let editor = self.editor_link();
-        let data = serde_json::json!({ "traceback": traceback, "editor": editor }).to_string();
+    fn error_tags(&self, traceback: &Traceback, request: Option<&str>) -> String {
+        let (editor, opens_editor) = self.editor_link();
+        let data = serde_json::json!({
+            "traceback": traceback, "editor": editor, "opens_editor": opens_editor, "request": request,
+        });
+        let data = data.to_string();
         // Inside an element, `<` could end it.
         let data = data.replace('<', "\\u003c");
         format!(
@@ -169,6 +172,10 @@ impl BrowserReload {
             );
         }
     }
+}
+
+fn request_id(headers: &HeaderMap) -> Option<&str> {
+    headers.get(X_REQUEST_ID)?.to_str().ok()
 }
 
 /// Whether the client names HTML, as each browser does; most programs accept anything.

@@ -92,8 +92,14 @@ pub(super) async fn live_script() -> Response {
 }
 
 /// The folders and files of the console that pages of the app may load: they show an error.
-const LIVE: [&str; 5] =
-    ["components/", "errors/", "vendor/preact-htm.js", "page/colors.css", "page/page.css"];
+const LIVE: [&str; 6] = [
+    "components/",
+    "errors/",
+    "vendor/preact-htm.js",
+    "page/base.css",
+    "page/colors.css",
+    "page/theme.css",
+];
 
 /// Serves a module that shows an error in a page of the app.
 pub(super) async fn live_asset(path: Path<String>) -> Response {

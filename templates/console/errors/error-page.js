@@ -6,4 +6,7 @@ import { drawError } from "./standalone.js";
 
 const data = document.getElementById("snaxum-error")?.textContent;
 const host = document.getElementById("snaxum-traceback");
-if (data && host) drawError(host, JSON.parse(data)).catch(() => {});
+if (data && host) {
+  const { traceback, editor, opens_editor: opensEditor, request } = JSON.parse(data);
+  drawError(host, { traceback, editor, opensEditor, origin: request && { request } }).catch(() => {});
+}

@@ -1,26 +1,61 @@
-// An error outside the console: draws it below an element of a page of the app.
+// An error outside the console: draws it below an element of a page of the app, with its actions.
 //
 // In a shadow root, so that neither the page's style nor the console's changes the other. Style sheets are
 // adopted: a policy of the page may forbid style elements.
 
-import { html, render } from "../vendor/preact-htm.js";
+import { html, render, useState } from "../vendor/preact-htm.js";
+import { visible } from "../components/format.js";
 import { Editor } from "../components/source-link.js";
+import { post } from "./page-api.js";
 import { Traceback } from "./traceback.js";
 
 /** @import { Traceback as TracebackData } from "snaxum-events" */
 
-const SHEETS = ["page/page", "components/tables", "components/forms", "errors/traceback", "errors/standalone", "page/colors"];
+const SHEETS = ["page/theme", "page/base", "components/facts", "errors/traceback", "errors/standalone", "page/colors"];
 
 /**
- * Draws `traceback` below `host`, in place of its content.
+ * Draws `traceback` below `host`, in place of its content. The server opens the editor if `opensEditor`.
  * @param {HTMLElement} host
- * @param {{ traceback: TracebackData, editor: string | null, origin?: import("./traceback.js").Origin | null }} error
+ * @param {{ traceback: TracebackData, editor: string | null, opensEditor: boolean, origin?: import("./traceback.js").Origin | null }} error
  */
-export async function drawError(host, { traceback, editor, origin = null }) {
+export async function drawError(host, { traceback, editor, opensEditor, origin = null }) {
   const sheets = await Promise.all(SHEETS.map(loadSheet));
   const shadow = host.shadowRoot ?? host.attachShadow({ mode: "open" });
   shadow.adoptedStyleSheets = sheets;
-  render(html`<${Editor.Provider} value=${{ urlTemplate: editor, open: null }}><${Traceback} traceback=${traceback} origin=${origin} /></>`, shadow);
+  const opening = { urlTemplate: editor, open: opensEditor ? (/** @type {object} */ target) => post("open", target) : null };
+  render(html`
+    <${Editor.Provider} value=${opening}>
+      ${origin?.request && html`<${Replay} id=${origin.request} />`}
+      <${Traceback} traceback=${traceback} origin=${origin} />
+    </>
+  `, shadow);
+}
+
+/**
+ * Sends the request again, and links to the new one: a page that a form has sent could not be loaded again without
+ * its fields.
+ * @param {{ id: string }} props
+ */
+function Replay({ id }) {
+  const [sent, setSent] = useState(/** @type {{ id: string, status: number } | null} */ (null));
+  const [problem, setProblem] = useState("");
+  async function send() {
+    setProblem("");
+    try {
+      setSent(await post(`requests/${encodeURIComponent(id)}/replay`));
+    } catch (error) {
+      setProblem(/** @type {Error} */ (error).message);
+    }
+  }
+  return html`
+    <p class="actions">
+      <button type="button" onClick=${send}>Replay the request</button>
+      <span role="status" data-testid="replay-result">
+        ${sent && html`Replayed as <a href=${`/__snaxum/#requests?open=${encodeURIComponent(sent.id)}`} target="_blank" rel="noopener">#${visible(sent.id)}</a>: <b class=${sent.status >= 400 ? "bad" : "good"}>${sent.status}</b>`}
+        ${problem && html`<span class="bad">${visible(problem)}</span>`}
+      </span>
+    </p>
+  `;
 }
 
 /** @param {string} name */

@@ -1,6 +1,6 @@
 // The theme: light, dark or the system's, and the button that changes it.
 //
-// The colors themselves are in page.css.
+// The colors themselves are in theme.css.
 
 import { html, useState } from "../vendor/preact-htm.js";
 
