@@ -57,10 +57,10 @@ test("a route shows its hits, errors and recent requests, and links to its reque
   await expect(row(page, "/files").locator("td").nth(5)).toHaveText("0");
 
   await boom.click();
+  await expect(page, "names the open route").toHaveURL(/open=GET/);
   await page.getByTestId("route-details").getByRole("link", { name: "#2" }).click();
   await expect(page.getByRole("tabpanel", { name: "Error" })).toContainText("ZeroDivisionError");
   await page.goBack();
-  await row(page, "/boom").click();
   await page.getByRole("link", { name: "All requests of this route" }).click();
   await expect(page.getByTestId("filter")).toHaveValue("route:/boom handler:shop.boom");
   await expect(page.getByTestId("request-row")).toHaveCount(2);
@@ -211,19 +211,19 @@ test("a route shows the hooks that its requests meet, once there are any", async
   expect(errors).toEqual([]);
 });
 
-test("a link opens a route, which stays open, and thousands of routes are drawn in parts", async ({ page, world, errors }) => {
-  const many = Array.from({ length: 3000 }, (_, index) => `@route("/many/${index}/<int:id>")\ndef many_${index}(request: Request) -> dict:\n    return {}\n`);
+test("a link opens a route, which stays open, and hundreds of routes are drawn in parts", async ({ page, world, errors }) => {
+  const many = Array.from({ length: 600 }, (_, index) => `@route("/many/${index}/<int:id>")\ndef many_${index}(request: Request) -> dict:\n    return {}\n`);
   world.edit("many.py", `from snaxum import Request, route\n\n${many.join("\n")}`);
-  await expect(page.getByTestId("tab-routes")).toContainText("3004");
+  await expect(page.getByTestId("tab-routes")).toContainText("604");
   const rows = page.getByTestId("route-row");
   expect(await rows.count()).toBeLessThan(400);
 
-  await page.goto(`${page.url().split("#")[0]}#routes?open=${encodeURIComponent("GET /many/2900/<int:id>")}`);
-  const opened = row(page, "/many/2900/<int:id>");
+  await page.goto(`${page.url().split("#")[0]}#routes?open=${encodeURIComponent("GET /many/590/<int:id>")}`);
+  const opened = row(page, "/many/590/<int:id>");
   await expect(opened).toBeFocused();
-  await expect(page.getByTestId("route-details")).toContainText("many.many_2900");
+  await expect(page.getByTestId("route-details")).toContainText("many.many_590");
   await page.reload();
-  await expect(page.getByTestId("route-details")).toContainText("many.many_2900");
+  await expect(page.getByTestId("route-details")).toContainText("many.many_590");
   await opened.click();
   await expect(page.getByTestId("route-details")).toHaveCount(0);
   await expect(page).not.toHaveURL(/open=/);
