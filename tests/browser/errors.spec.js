@@ -111,6 +111,7 @@ test("r replays the newest request of an error, c copies it, and e opens its lin
   await page.keyboard.press("r");
   await expect(page.getByTestId("notice")).toContainText("Replayed as #2: 500");
   await expect(page.getByTestId("error-row").locator(".c-count")).toHaveText("2");
+  await expect(page.getByRole("link", { name: "request #2" })).toBeVisible();
   await page.keyboard.press("c");
   await expect(page.getByTestId("notice")).toContainText("Copied #2 as cURL");
   expect(await page.evaluate(() => navigator.clipboard.readText())).toMatch(/^curl .*\/find\/milk'$/);
