@@ -49,7 +49,8 @@ def create(order: Order, lang: Annotated[str, Query(examples=["de"])] = "en") ->
     """Orders an item."""
     price = dict(ITEMS.values())[order.item]
     log.info("ordered %d × %s", order.count, order.item)
-    return {"item": order.item, "total": prices.with_tax(price) * order.count, "lang": lang}
+    total = prices.with_tax(price) * order.count
+    return {"item": order.item, "total": total, "lang": lang}
 
 
 @get("/orders")
