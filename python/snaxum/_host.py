@@ -41,7 +41,7 @@ class HostApi(Protocol):
         request: Callable[[Exchange, dict[str, Any]], Any],
         texts: list[tuple[str, IndexedRoutes]],
         ends: list[tuple[str, set[str], list[tuple[str, IndexedRoutes]]]],
-        applications: list[tuple[str, bool, Any]],
+        applications: list[tuple[str, bool, str, Any]],
     ) -> None:
         """Let Rust find these routes from now on; `request` makes the request of a handler.
 

@@ -44,6 +44,7 @@ impl PythonRuntime {
             id,
             queue: &self.queue,
             loop_calls: &self.loop_calls,
+            index: &self.index,
             workers: &self.workers,
             ended_requests: &self.ended_requests,
             deadline: now + limit,

@@ -27,15 +27,16 @@ type RowBranch = (String, RowRoutes);
 /// The text before the last slash, the texts after it that are other routes', and the branches in order.
 pub(super) type EndRow = (String, HashSet<String>, Vec<RowBranch>);
 
-/// The prefix of an application, whether it is one of ASGI, and the object that Python calls it by.
-pub(super) type ApplicationRow = (String, bool, Py<PyAny>);
+/// The prefix of an application, whether it is one of ASGI, the id of its route, and the object that Python
+/// calls it by.
+pub(super) type ApplicationRow = (String, bool, String, Py<PyAny>);
 
 /// The routes that are found here.
 pub(super) struct PathIndex {
     /// Makes the request of the handler.
     request: Py<PyAny>,
     /// The applications of a project that has no other routes, longest prefix first.
-    applications: Vec<ApplicationRow>,
+    applications: Vec<IndexedApplication>,
     texts: HashMap<String, Vec<IndexedRoute>>,
     ends: HashMap<String, LastSegment>,
 }
@@ -46,6 +47,13 @@ pub(super) struct ApplicationPlace {
     number: usize,
     /// Whether it runs on the loop.
     pub(super) is_asgi: bool,
+}
+
+struct IndexedApplication {
+    prefix: String,
+    is_asgi: bool,
+    id: Arc<str>,
+    target: Py<PyAny>,
 }
 
 /// A route that is found here.
@@ -62,6 +70,12 @@ struct LastSegment {
     /// Texts are tried first, by Python.
     texts: HashSet<String>,
     branches: Vec<(Converter, Vec<IndexedRoute>)>,
+}
+
+/// The value of the parameter of a path.
+enum EndValue<'p> {
+    Number(i64),
+    Text(&'p str),
 }
 
 #[derive(Clone, Copy)]
@@ -91,7 +105,10 @@ impl PathIndex {
             });
             (start, LastSegment { texts, branches: branches.collect() })
         });
-        Self { request, applications, texts, ends: ends.collect() }
+        let applications = applications.into_iter().map(|(prefix, is_asgi, id, target)| {
+            IndexedApplication { prefix, is_asgi, id: id.into(), target }
+        });
+        Self { request, applications: applications.collect(), texts, ends: ends.collect() }
     }
 
     /// Returns the values of the parameters, and the route.
@@ -100,42 +117,58 @@ impl PathIndex {
         py: Python<'py>,
         head: &Head,
     ) -> PyResult<Option<(Bound<'py, PyDict>, &IndexedRoute)>> {
-        let (method, path) = (head.method(), head.path());
-        if let Some(routes) = self.texts.get(&*path) {
-            let found = routes.iter().find(|route| route.method == method);
-            return Ok(found.map(|route| (PyDict::new(py), route)));
+        let path = head.path();
+        let Some((value, route)) = self.locate(head.method(), &path) else { return Ok(None) };
+        let params = PyDict::new(py);
+        match (&route.name, value) {
+            (Some(name), Some(EndValue::Number(number))) => params.set_item(name, number)?,
+            (Some(name), Some(EndValue::Text(text))) => params.set_item(name, text)?,
+            _ => {}
         }
-        let Some((start, last)) = path.rsplit_once('/') else { return Ok(None) };
-        let Some(LastSegment { texts, branches }) = self.ends.get(start) else { return Ok(None) };
+        Ok(Some((params, route)))
+    }
+
+    fn locate<'p>(
+        &self,
+        method: &str,
+        path: &'p str,
+    ) -> Option<(Option<EndValue<'p>>, &IndexedRoute)> {
+        let of_method =
+            |routes: &'_ [IndexedRoute]| routes.iter().position(|route| route.method == method);
+        if let Some(routes) = self.texts.get(path) {
+            return Some((None, &routes[of_method(routes)?]));
+        }
+        let (start, last) = path.rsplit_once('/')?;
+        let LastSegment { texts, branches } = self.ends.get(start)?;
         if texts.contains(last) {
-            return Ok(None);
+            return None;
         }
         for (converter, routes) in branches {
             let value = match converter {
                 Converter::Int if last.bytes().all(|byte| byte.is_ascii_digit()) => {
-                    match last.parse::<i64>() {
-                        Ok(number) if last.len() <= MAX_DIGITS => {
-                            number.into_pyobject(py)?.into_any()
-                        }
-                        _ => return Ok(None),
-                    }
+                    let number = last.parse().ok().filter(|_| last.len() <= MAX_DIGITS);
+                    EndValue::Number(number?)
                 }
                 // Digits of other scripts are digits, too.
                 Converter::Int if last.is_ascii() => continue,
-                Converter::String if !last.is_empty() => PyString::new(py, last).into_any(),
+                Converter::String if !last.is_empty() => EndValue::Text(last),
                 Converter::String => continue,
-                Converter::Int | Converter::Other => return Ok(None),
+                Converter::Int | Converter::Other => return None,
             };
-            let Some(route) = routes.iter().find(|route| route.method == method) else {
-                return Ok(None);
-            };
-            let params = PyDict::new(py);
-            if let Some(name) = &route.name {
-                params.set_item(name, value)?;
-            }
-            return Ok(Some((params, route)));
+            return Some((Some(value), &routes[of_method(routes)?]));
         }
-        Ok(None)
+        None
+    }
+
+    /// Returns the id of the route of a request, if it is found here.
+    pub(super) fn route_id(&self, head: &Head) -> Option<Arc<str>> {
+        if let Some(place) = self.application(head) {
+            return Some(Arc::clone(&self.applications[place.number].id));
+        }
+        if head.kind() != HeadKind::Http {
+            return None;
+        }
+        self.locate(head.method(), &head.path()).map(|(_, route)| Arc::clone(&route.id))
     }
 
     /// Returns the application of a request, unless another route may have its path.
@@ -150,13 +183,13 @@ impl PathIndex {
         };
         // The prefix is compared with the decoded path.
         let is_plain = !path.contains('%');
-        let number = self.applications.iter().position(|(prefix, ..)| match prefix.is_empty() {
+        let number = self.applications.iter().position(|found| match found.prefix.is_empty() {
             true => path.starts_with('/'),
-            false => is_plain && is_below(prefix),
+            false => is_plain && is_below(&found.prefix),
         })?;
         // A path that is not plain may be below a longer prefix.
         let is_certain = self.applications.len() == 1 || is_plain && !path.starts_with("//");
-        let is_asgi = self.applications[number].1;
+        let is_asgi = self.applications[number].is_asgi;
         is_certain.then_some(ApplicationPlace { number, is_asgi })
     }
 
@@ -166,7 +199,7 @@ impl PathIndex {
         py: Python<'py>,
         place: ApplicationPlace,
     ) -> Bound<'py, PyAny> {
-        self.applications[place.number].2.bind(py).clone()
+        self.applications[place.number].target.bind(py).clone()
     }
 
     /// The class of requests, which takes an exchange and the values of the parameters.

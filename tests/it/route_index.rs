@@ -146,3 +146,29 @@ def keys(request):
     assert!(reply.status == 500, "{reply:?}");
     assert_eq!(server.get("/keys").await.text(), r#"{"1":[null,1e-07,null],"é":[true]}"#);
 }
+
+const BLOCKS: &str = r#"
+import _gate
+from snaxum import route
+
+
+@route("/block/<int:number>")
+def block(number: int):
+    _gate.wait("block")
+    return {"number": number}
+"#;
+
+#[tokio::test]
+async fn a_client_that_leaves_while_its_request_waits_for_a_thread_has_left_a_route() {
+    let project = Project::new().gate().file("app.py", BLOCKS);
+    let mut server = project.args(&["--access-log", "--dispatch-workers", "1"]).serve().await;
+    let blocking = server.begin("/block/1");
+    let held = server.arrival().await;
+
+    drop(server.socket(b"GET /block/2 HTTP/1.1\r\nhost: a\r\n\r\n").await);
+
+    server.out.wait_for(" GET /block/2 /block/<int:number> 499 ").await;
+    held.open().await;
+    assert_eq!(blocking.await.expect("a response").json(), json!({"number": 1}));
+    assert_eq!(server.stop().await.code(), Some(0));
+}

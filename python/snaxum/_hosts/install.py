@@ -43,17 +43,19 @@ def host(mount: Mount, node: Node) -> None:
         node.hooks.append(Hook(when, function, name=name, timeout_s=LIFESPAN_S))
 
 
-def rows(generation: Generation) -> list[tuple[str, bool, Any]]:
-    """Return each prefix, the longest first, whether it is of ASGI, and what a request needs.
+def rows(generation: Generation) -> list[tuple[str, bool, str, Any]]:
+    """Return each prefix, the longest first, with what Rust finds a request's application by.
 
-    None if there are other routes, or hooks: they come first. With a trace, a dispatch worker makes
-    its context.
+    That is whether it is of ASGI, the id of its route, and what a request needs.
+
+    It is empty if there are other routes, or hooks: they come first. With a trace, a dispatch
+    worker makes its context.
     """
     if trace_context.is_on or not all(route.is_mount for route in generation.routes):
         return []
     mounts = cast("list[Mount]", generation.routes)
     found = [
-        (mount.prefix, mount.is_async, mount.direct(generation))
+        (mount.prefix, mount.is_async, mount.id, mount.direct(generation))
         for mount in mounts
         if mount.direct is not None
     ]

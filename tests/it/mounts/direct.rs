@@ -70,3 +70,18 @@ async fn another_loop_takes_the_requests_of_one_that_an_application_blocks() {
     until_served().await;
     assert_eq!(server.stop().await.code(), Some(0));
 }
+
+#[tokio::test]
+async fn a_client_that_leaves_while_its_request_waits_for_the_loop_has_left_a_route() {
+    let project = Project::new().gate().file("app.py", BLOCKS);
+    let mut server = project.args(&["--access-log"]).serve().await;
+    let blocking = server.begin("/block");
+    let held = server.arrival().await;
+
+    drop(server.socket(b"GET /waits HTTP/1.1\r\nhost: a\r\n\r\n").await);
+
+    server.out.wait_for(" GET /waits /<path:path> 499 ").await;
+    held.open().await;
+    assert_eq!(blocking.await.expect("a response").status, 200);
+    assert_eq!(server.stop().await.code(), Some(0));
+}
