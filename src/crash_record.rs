@@ -26,6 +26,9 @@ const MAX_STACKS: usize = 16 << 10;
 const CRASHED_THREAD: &str = "Current thread 0x";
 
 /// The start of the file, as bytes of this machine. All zeroes is valid: no request.
+///
+/// A parent of a production server may be of a later version than the process that has crashed: a change needs
+/// another `OLDEST_PROTOCOL` (`cli/production/protocol.rs`).
 #[repr(C)]
 struct Table {
     generation: AtomicU64,
@@ -269,6 +272,18 @@ mod tests {
         record.remove(first);
         let state = CrashState::read(&file).expect("read");
         assert_eq!((state.requests.len(), state.culprit), (1, Some(0)));
+    }
+
+    /// If this test fails, raise `PROTOCOL` and `OLDEST_PROTOCOL`, and only then change the numbers.
+    #[test]
+    fn the_layout_is_that_of_the_version_of_the_messages() {
+        use std::mem::offset_of;
+        let table = (size_of::<Table>(), offset_of!(Table, begun), offset_of!(Table, slots));
+        assert_eq!(table, (32_784, 8, 16));
+        let slot = (offset_of!(RecordSlot, thread), offset_of!(RecordSlot, begun));
+        assert_eq!(slot, (8, 16));
+        let text = (offset_of!(RecordSlot, len), offset_of!(RecordSlot, text), MAX_TEXT);
+        assert_eq!(text, (24, 32, 224));
     }
 
     #[test]

@@ -9,14 +9,16 @@ use std::os::fd::RawFd;
 
 use serde::{Deserialize, Serialize};
 
-/// The version of the messages and of the table of loads: raise it with each change of one.
+/// The version of the messages and of the table of loads: raise it with each change of one. The tests of this
+/// file and of the table fail with a change.
 ///
-/// `ParametersOfAnyVersion`, [`Succession`], [`Report::Failed`], the line of JSON, and the passage of
-/// connections never change.
+/// `ParametersOfAnyVersion`, [`Succession`], [`TrialOutcome`] with [`Successor`], [`Report::Failed`], the line of
+/// JSON, and the passage of connections never change, as programs of any two versions exchange them.
 const PROTOCOL: u32 = 1;
 
-/// The oldest version of processes that a parent continues with. Raise it with the removal of a report, or the
-/// change of an order, that such processes have.
+/// The oldest version of processes that a parent continues with. Raise it, and [`PROTOCOL`], with the removal of a
+/// report, or the change of an order, that such processes have, and with a change of the crash record, which the
+/// parent reads after their end.
 pub(super) const OLDEST_PROTOCOL: u32 = 1;
 
 /// The version of this program.
@@ -176,4 +178,118 @@ pub(super) fn to_line(message: &impl Serialize) -> Vec<u8> {
     let mut line = serde_json::to_vec(message).expect("plain data");
     line.push(b'\n');
     line
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::de::DeserializeOwned;
+
+    use super::*;
+
+    /// The messages of version 1. If this test fails, read the rules of [`PROTOCOL`] and [`OLDEST_PROTOCOL`],
+    /// raise these accordingly, and only then change the texts.
+    #[test]
+    fn the_messages_of_the_version_are_these() {
+        assert_eq!((PROTOCOL, OLDEST_PROTOCOL), (1, 1));
+        let orders = "`serve`, `drain`, `interrupt`, `terminate`, `ping`, `reopen-logs`";
+        assert_eq!(variants::<Order>(), orders);
+        let reports = "`loaded`, `has-threads`, `failed`, `alive`, `worn`, `closing`, `ending`";
+        assert_eq!(variants::<Report>(), reports);
+        for (report, text) in [
+            (Report::Loaded { is_incomplete: true }, r#"{"loaded":{"is_incomplete":true}}"#),
+            (Report::HasThreads { names: vec!["a".into()] }, r#"{"has-threads":{"names":["a"]}}"#),
+            (Report::Alive { silent: 2 }, r#"{"alive":{"silent":2}}"#),
+            (Report::Worn { why: "a".into() }, r#"{"worn":{"why":"a"}}"#),
+            (Report::Closing, r#""closing""#),
+            (Report::Ending, r#""ending""#),
+        ] {
+            assert_eq!(json(&report), text);
+        }
+        let serve = ProcessParameters {
+            protocol: 1,
+            parent: 2,
+            place: 3,
+            number: 4,
+            count: 5,
+            generation: 6,
+            is_checked: true,
+            is_quiet: false,
+            listener: 7,
+            control: 8,
+            crash_record: 9,
+            table: 10,
+            passage: [11, 12],
+            bell: Some(13),
+            metrics: None,
+        };
+        assert_eq!(
+            json(&Parameters::Serve(serve)),
+            concat!(
+                r#"{"role":"serve","protocol":1,"parent":2,"place":3,"number":4,"count":5,"generation":6,"#,
+                r#""is_checked":true,"is_quiet":false,"listener":7,"control":8,"crash_record":9,"table":10,"#,
+                r#""passage":[11,12],"bell":13,"metrics":null}"#
+            )
+        );
+        let preload = PreloaderParameters {
+            protocol: 1,
+            parent: 2,
+            count: 3,
+            generation: 4,
+            control: 5,
+            forks: 6,
+            crash_record: 7,
+        };
+        assert_eq!(
+            json(&Parameters::Preload(preload)),
+            concat!(
+                r#"{"role":"preload","protocol":1,"parent":2,"count":3,"generation":4,"control":5,"forks":6,"#,
+                r#""crash_record":7}"#
+            )
+        );
+        assert_eq!(variants_of::<Parameters>(r#"{"role":"?"}"#), "`serve`, `preload`");
+    }
+
+    /// A change of these breaks the upgrade from each version before: add a message in place of it.
+    #[test]
+    fn the_messages_between_all_versions_are_these() {
+        assert_eq!(variants_of::<Succession>(r#"{"role":"?"}"#), "`trial`, `continue`");
+        for (message, text) in [
+            (
+                Succession::Trial { state: 1, outcome: 2 },
+                r#"{"role":"trial","state":1,"outcome":2}"#,
+            ),
+            (Succession::Continue { state: 1 }, r#"{"role":"continue","state":1}"#),
+        ] {
+            assert_eq!(json(&message), text);
+        }
+        for (outcome, text) in [
+            (Ok(Successor { protocol: 1 }), r#"{"Ok":{"protocol":1}}"#),
+            (Err("why".to_owned()), r#"{"Err":"why"}"#),
+        ] {
+            let outcome: TrialOutcome = outcome;
+            assert_eq!(json(&outcome), text);
+        }
+        let failed = Report::Failed { text: "why".to_owned(), code: 1 };
+        assert_eq!(json(&failed), r#"{"failed":{"text":"why","code":1}}"#);
+        let any = r#"{"protocol":1,"control":2,"newer":3}"#;
+        let ParametersOfAnyVersion { protocol, control } =
+            serde_json::from_str(any).expect("both fields");
+        assert_eq!((protocol, control), (1, 2));
+    }
+
+    fn json(message: &impl Serialize) -> String {
+        String::from_utf8(to_line(message)).expect("UTF-8").trim_end().to_owned()
+    }
+
+    fn variants<T: DeserializeOwned>() -> String {
+        variants_of::<T>(r#""?""#)
+    }
+
+    /// The names of all variants, from the error for an unknown one.
+    fn variants_of<T: DeserializeOwned>(wrong: &str) -> String {
+        let error = serde_json::from_str::<T>(wrong).err().expect("an unknown variant").to_string();
+        let names = error.split_once("expected ").expect("the names").1;
+        let names = names.split(" at line").next().unwrap_or_default();
+        names.trim_start_matches("one of ").replace(" or ", ", ")
+    }
 }

@@ -206,6 +206,28 @@ mod tests {
         assert_eq!(least(), Some(first));
     }
 
+    /// If this test fails, raise `PROTOCOL` (`cli/production/protocol.rs`), and only then change the numbers.
+    #[test]
+    fn the_layout_is_that_of_the_version_of_the_messages() {
+        use std::mem::offset_of;
+        assert_eq!((size_of::<TablePlace>(), FREE, CLOSED, ACCEPTING), (128, 0, 1, 2));
+        let first = [
+            offset_of!(TablePlace, state),
+            offset_of!(TablePlace, is_late),
+            offset_of!(TablePlace, connections),
+            offset_of!(TablePlace, arriving),
+            offset_of!(TablePlace, last_turn),
+        ];
+        assert_eq!(first, [0, 4, 8, 12, 16]);
+        let last = [
+            offset_of!(TablePlace, running),
+            offset_of!(TablePlace, busy_since),
+            offset_of!(TablePlace, last_end),
+            offset_of!(TablePlace, served),
+        ];
+        assert_eq!(last, [24, 32, 40, 48]);
+    }
+
     #[test]
     fn a_free_place_can_be_assigned_again() {
         let table = table();
