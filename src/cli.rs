@@ -20,6 +20,7 @@ mod render;
 mod routes;
 mod serve;
 mod shell_files;
+mod signal_mask;
 mod sync;
 mod test;
 mod top;

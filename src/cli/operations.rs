@@ -22,6 +22,7 @@ use tower::ServiceExt;
 
 use super::json_lines;
 use super::render::color;
+use super::signal_mask;
 
 /// The file in which `snaxum top` finds the address.
 pub(crate) const METRICS_FILE: &str = "metrics.json";
@@ -46,7 +47,8 @@ pub(crate) fn announce(format: LogFormat, text: &str) {
         LogFormat::Text => format!("{text}\n"),
         LogFormat::Json => json_lines::line("info", text),
     };
-    std::thread::spawn(move || color::print(&line));
+    // Its reader may never read: a signal for the parent must not arrive there during an upgrade.
+    signal_mask::spawn(move || color::print(&line));
 }
 
 /// Prints a warning of the configuration on stderr.

@@ -19,7 +19,6 @@ mod protocol;
 mod reports;
 mod resident_memory;
 mod seats;
-mod signal_mask;
 mod start;
 mod succession;
 mod upgrade;

@@ -9,9 +9,9 @@ use std::process::Command;
 
 use serde::Serialize;
 
-use super::signal_mask;
 use crate::cli::descriptors::set_inheritable;
 use crate::cli::invocation::{self, HANDOVER};
+use crate::cli::signal_mask;
 
 /// The command that starts this program again, as the program on disk.
 pub(super) fn command(parameters: &impl Serialize) -> io::Result<Command> {

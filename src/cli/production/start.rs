@@ -17,10 +17,9 @@ use super::parent::{Inputs, Parent, new_table};
 use super::parent_state::ParentState;
 use super::process::Shared;
 use super::reports::ProcessMessages;
-use super::signal_mask;
 use crate::cli::operations::{MetricsAddress, announce};
 use crate::cli::options::ProjectArgs;
-use crate::cli::{descriptors, log, project};
+use crate::cli::{descriptors, log, project, signal_mask};
 
 /// Serves until a signal; after another program of this process, if there is a `state`.
 pub(super) fn run(args: ProjectArgs, state: Option<RawFd>) -> Result<ExitCode, Error> {

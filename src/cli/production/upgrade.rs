@@ -11,10 +11,9 @@ use super::commands::CommandSocket;
 use super::parent::{Inputs, Parent, Upgrade};
 use super::protocol::{TrialOutcome, protocol};
 use super::reports::ProcessMessage;
-use super::signal_mask;
 use super::succession::{self, ProgramTrial};
 use crate::cli::render::color::escape_lines;
-use crate::cli::{invocation, log};
+use crate::cli::{invocation, log, signal_mask};
 
 /// Nothing has happened for this long before the parent is replaced: each event that the kernel has had been
 /// acted on.
