@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::support::{Project, Server, send};
+use super::support::{Process, Project, Server, send};
 
 const HANDLERS: &str = r#"
 import asyncio, contextvars
@@ -35,13 +35,29 @@ async def leave(request, pool):
     finally:
         print("cancelled", future.cancelled(), flush=True)
 
+@route("/large", use_process_pool=True)
+async def large(request, pool):
+    print("submitting", flush=True)
+    return await asyncio.wrap_future(pool.submit(tasks.size, b"x" * 4_000_000))
+
+@route("/worker", use_process_pool=True)
+async def worker(request, pool):
+    return await asyncio.wrap_future(pool.submit(tasks.pid))
+
 @route("/quick")
 async def quick(request):
     return "quick"
 "#;
 
 const TASKS: &str = r#"
+import os
 import _gate
+
+def pid():
+    return {"pid": os.getpid()}
+
+def size(argument):
+    return {"size": len(argument)}
 
 def square(n):
     return n * n
@@ -92,4 +108,20 @@ async fn a_client_that_leaves_cancels_the_handler_and_its_tasks() {
     server.out.wait_for("cancelled True").await;
     held.open().await;
     assert_eq!(first.await.expect("no panic").json(), json!({"waited": true}));
+}
+
+#[tokio::test]
+async fn a_large_argument_for_a_worker_that_does_not_read_delays_no_other_handler() {
+    let project = Project::new().gate().file("app.py", HANDLERS).file("tasks.py", TASKS);
+    let server = project.args(&["--pool-workers", "1"]).dev().await;
+    let pid = server.get("/worker").await.json()["pid"].as_u64().expect("a number");
+    let worker = Process::of(u32::try_from(pid).expect("a pid"));
+    worker.suspend();
+
+    let large = server.begin("/large");
+    server.out.wait_for("submitting").await;
+    assert_eq!(server.get("/quick").await.text(), "quick");
+
+    worker.signal(libc::SIGCONT);
+    assert_eq!(large.await.expect("no panic").json(), json!({"size": 4_000_000}));
 }

@@ -19,6 +19,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import CancelledError, Future, InvalidStateError
 from dataclasses import asdict
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._debug.output import OnLine
@@ -27,6 +28,7 @@ from . import output
 from .events import MAX_EXITS, WorkerExit, to_event
 from .executor import PoolUnavailable, TaskPool, died, shut_down
 from .process import NotStarted, WorkerProcess, resident_bytes
+from .sending import ROOM, send_large
 from .task import Task, load_reply
 
 if TYPE_CHECKING:
@@ -107,7 +109,9 @@ class Pool(TaskPool):
             if worker is None and problem is None:
                 self._waiting.append(task)
                 self._add_workers()
-        if worker is not None:
+        if worker is not None and len(task.payload) > ROOM:
+            send_large(partial(self._run_on, worker, task))
+        elif worker is not None:
             self._run_on(worker, task)
         elif problem is not None:
             raise PoolUnavailable(problem)
