@@ -19,6 +19,7 @@ mod protocol;
 mod reports;
 mod resident_memory;
 mod seats;
+mod sleeping_threads;
 mod start;
 mod succession;
 mod upgrade;

@@ -9,7 +9,10 @@ use super::commands::{Outcome, ReloadClient};
 use super::parent::{Deploy, Parent};
 use super::process::{Role, ServingProcess, Stage};
 use super::protocol::Order;
+use super::sleeping_threads;
 
+/// A process that sleeps at so many checks in a row, one a second, waits for something, such as another process.
+const ASLEEP_CHECKS: u32 = 3;
 /// The time within which a process that runs stops beginning requests.
 const LEAVE_TIME: Duration = Duration::from_secs(2);
 
@@ -67,7 +70,7 @@ impl Parent {
     }
 
     /// The most processes that load code at once: requests need the other cores. Processes that are forked
-    /// from a preloader have it.
+    /// from a preloader have it already.
     fn max_loading(&self) -> usize {
         let cores = std::thread::available_parallelism().map_or(2, usize::from);
         match self.deploy.as_ref().and_then(|deploy| deploy.preloader) {
@@ -76,10 +79,21 @@ impl Parent {
         }
     }
 
+    /// The processes that need a core to load code.
     fn loading_candidates(&self) -> usize {
-        let is_loading =
-            |it: &&ServingProcess| it.role == Role::Candidate && it.stage == Stage::Loading;
+        let is_loading = |it: &&ServingProcess| is_loading(it) && it.asleep < ASLEEP_CHECKS;
         self.processes.iter().filter(is_loading).count()
+    }
+
+    /// Starts further processes if the loading ones only wait: it may be for each other.
+    pub(super) fn check_candidates(&mut self) {
+        for process in self.processes.iter_mut().filter(|it| is_loading(it)) {
+            let sleeps = sleeping_threads::all_sleep(process.pid);
+            process.asleep = if sleeps { process.asleep + 1 } else { 0 };
+        }
+        if self.deploy.as_ref().is_some_and(|deploy| !deploy.candidates.is_empty()) {
+            self.start_next_candidates();
+        }
     }
 
     /// Lets the new processes serve if all of them can serve.
@@ -191,6 +205,10 @@ impl Deploy {
     fn respond(self, outcome: &Outcome) {
         self.clients.into_iter().for_each(|client| client.respond(outcome));
     }
+}
+
+fn is_loading(process: &ServingProcess) -> bool {
+    process.role == Role::Candidate && process.stage == Stage::Loading
 }
 
 fn processes(count: usize) -> &'static str {

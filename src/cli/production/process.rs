@@ -114,6 +114,8 @@ pub(super) struct ServingProcess {
     /// Where it is asked to fork a process, if it serves nothing.
     forks: Option<ForkSocket>,
     reports: Reports,
+    /// The checks in a row at which all its threads slept while it loaded new code.
+    pub(super) asleep: u32,
 }
 
 /// A [`ServingProcess`] on its way to another program of its parent, which inherits the descriptors.
@@ -239,7 +241,7 @@ impl ServingProcess {
             unanswered: 0,
             pid,
         };
-        Ok(Self { state, status: None, control, crash_record, forks: None, reports })
+        Ok(Self { state, status: None, control, crash_record, forks: None, reports, asleep: 0 })
     }
 
     /// Leaves it to the next program of this process.
@@ -361,7 +363,7 @@ impl LeftProcess {
         let forks = self.forks.map(|descriptor| ForkSocket::from_descriptor(take(descriptor)));
         let reports = Reports::receive(self.state.id, &control, self.rest, messages)?;
         let state = self.state;
-        Ok(ServingProcess { state, status: None, control, crash_record, forks, reports })
+        Ok(ServingProcess { state, status: None, control, crash_record, forks, reports, asleep: 0 })
     }
 }
 

@@ -297,6 +297,7 @@ impl Parent {
             process.unanswered += 1;
         }
         worn.into_iter().for_each(|id| self.on_worn(id, "`max-rss`"));
+        self.check_candidates();
     }
 }
 

@@ -73,12 +73,28 @@ async fn code_that_does_not_load_changes_nothing_and_the_client_gets_the_traceba
     assert_eq!(version(&server).await, "two");
 }
 
+/// The processes that load new code at once.
+fn at_once() -> usize {
+    (available_parallelism().expect("a number").get() / 2).max(1)
+}
+
+/// A module that needs a core until the gate opens.
+const COMPUTES: &str = r#"
+import threading
+import _gate
+
+opening = threading.Thread(target=_gate.wait, args=("load",))
+opening.start()
+while opening.is_alive():
+    pass
+"#;
+
 #[tokio::test]
 async fn half_of_the_cores_load_new_code_and_the_others_are_left_to_requests() {
-    let at_once = (available_parallelism().expect("a number").get() / 2).max(1);
+    let at_once = at_once();
     let count = at_once + 1;
     let mut server = project().args(&["--processes", &count.to_string()]).serve().await;
-    server.edit("app.py", &format!("import _gate\n_gate.wait('load')\n{}", app("two")));
+    server.edit("app.py", &format!("{COMPUTES}\n{}", app("two")));
     server.signal(libc::SIGHUP);
     let mut held = Vec::new();
     for _ in 0..at_once {
@@ -94,6 +110,25 @@ async fn half_of_the_cores_load_new_code_and_the_others_are_left_to_requests() {
     server.err.wait_for(&format!("G2 is live in {count} new processes")).await;
     assert_eq!(version(&server).await, "two");
     server.stop().await;
+}
+
+#[tokio::test]
+async fn processes_that_load_code_and_only_wait_leave_the_cores_to_others() {
+    let count = at_once() + 1;
+    let server = project().args(&["--processes", &count.to_string()]).serve().await;
+    server.edit("app.py", &format!("import _gate\n_gate.wait('load')\n{}", app("two")));
+    server.signal(libc::SIGHUP);
+
+    let mut held = Vec::new();
+    for _ in 0..count {
+        held.push(server.arrival().await);
+    }
+
+    for loading in held {
+        loading.open().await;
+    }
+    server.err.wait_for(&format!("G2 is live in {count} new processes")).await;
+    assert_eq!(version(&server).await, "two");
 }
 
 #[tokio::test]
