@@ -23,6 +23,7 @@ mod cancel_on_drop;
 mod cpu_time;
 mod ended_requests;
 mod exchange;
+mod freed_memory;
 mod gate;
 mod host;
 mod hosted_api;

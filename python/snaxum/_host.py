@@ -48,6 +48,9 @@ class HostApi(Protocol):
         See `_core.route_index` for the rows of routes, and `_hosts.install` for the mounts.
         """
 
+    def return_freed_memory(self) -> None:
+        """Return memory to the system that this process has freed."""
+
     @property
     def wake_fd(self) -> int:
         """A pipe that is readable after `wake_loop`, and while `take_signals` returns some."""

@@ -27,7 +27,7 @@ use super::loop_calls::LoopCalls;
 use super::loop_signals::LoopSignals;
 use super::reply::{self, WakeBatch};
 use super::route_index::{ApplicationRow, EndRow, PathIndex, ServingIndex, TextRow};
-use super::{json_decoding, json_encoding};
+use super::{freed_memory, json_decoding, json_encoding};
 
 /// The id of a request, and its age in seconds.
 type RequestAge = (u64, f64);
@@ -135,6 +135,12 @@ impl HostApi {
     ) {
         let index = PathIndex::new(request, texts, ends, applications);
         self.0.index.store(Some(Arc::new(index)));
+    }
+
+    /// Returns memory to the system that this process has freed.
+    #[staticmethod]
+    fn return_freed_memory(py: Python<'_>) {
+        py.detach(freed_memory::return_to_system);
     }
 
     /// Reports that this process opens a file for writing.

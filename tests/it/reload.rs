@@ -4,7 +4,7 @@ use std::fs;
 
 use serde_json::json;
 
-use super::support::{Project, Server, app_returning};
+use super::support::{Project, Server, app_returning, in_time};
 
 /// A server whose requests wait for a reload, however slow the machine is.
 pub(crate) async fn app() -> Server {
@@ -422,4 +422,39 @@ async fn a_module_that_hangs_during_a_reload_delays_no_request_for_long() {
     held.open().await;
     console.next_of_type("reload.ok").await;
     assert_eq!(server.get("/").await.text(), "two");
+}
+
+/// A module with 150 MB in pieces that the allocator does not return by itself, because of the
+/// retained ones between them.
+const PIECES: &str = r#"
+from snaxum import keep, route
+
+pieces = []
+between = keep("between", list)
+for _ in range(2_500):
+    pieces.append(bytearray(60_000))
+    between.append(bytearray(1_000))
+
+@route("/")
+def size(request): return str(len(pieces))
+"#;
+
+#[tokio::test]
+async fn memory_that_saves_have_freed_is_returned_to_the_system() {
+    const MB: usize = 1024 * 1024;
+    let server = app().await;
+    assert_eq!(server.get("/").await.text(), "one");
+    let before = server.memory();
+    server.edit("app.py", PIECES);
+    assert_eq!(server.get("/").await.text(), "2500");
+    assert!(server.memory() > before + 140 * MB);
+
+    server.edit("app.py", &app_returning("small again"));
+    assert_eq!(server.get("/").await.text(), "small again");
+    in_time("the memory", async {
+        while server.memory() > before + 40 * MB {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
 }

@@ -51,9 +51,14 @@ class Retirement:
     """Ends old generations in a background thread."""
 
     def __init__(
-        self, loop: Callable[[], asyncio.AbstractEventLoop], *, counts: bool = True
+        self,
+        loop: Callable[[], asyncio.AbstractEventLoop],
+        return_memory: Callable[[], None],
+        *,
+        counts: bool = True,
     ) -> None:
         self.loop = loop
+        self._return_memory = return_memory
         self._retired: deque[tuple[Generation, list[tuple[str, Kept]]]] = deque()
         # Without it, no generation is ever replaced.
         self._wake: queue.SimpleQueue[bool] | None = None
@@ -173,13 +178,14 @@ class Retirement:
             self._report(describe(tasks, node.name), describe(tasks, what))
 
     def _check_suspects(self) -> None:
-        """Run a full collection, and report the code that it did not free."""
+        """Run a full collection, return the memory, and report the code that was not freed."""
         from .background_tasks import describe, in_code_of, started_by  # likewise
 
         # Its caches have the parts of `Optional[Model]` and `Annotated[Model, ...]`.
         for clear in getattr(typing, "_cleanups", ()):
             clear()
         gc.collect()
+        self._return_memory()
         suspects, self._suspects = self._suspects, []
         for number, reference in suspects:
             node = reference()

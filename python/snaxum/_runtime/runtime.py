@@ -121,7 +121,9 @@ class Runtime:
         self.grace: float = options["request_timeout_s"] or 30.0
         self._loop_watch = LoopWatch(options["request_timeout_s"], self.replace_loop)
         self._overseer = Overseer(host, self.cancel, self._on_sent, self._check, self._settle)
-        self.retirement = Retirement(lambda: self.loop.loop, counts=reloads)
+        self.retirement = Retirement(
+            lambda: self.loop.loop, host.return_freed_memory, counts=reloads
+        )
         watchdog = None
         bytecode.install()
         loader.records_runs = options["dev"] or options["load_only"]
