@@ -24,7 +24,12 @@ export type View = {
   run: string | null;
   part: Part;
   onOpen: (id: string | null) => void;
+  order: Order;
+  onOrder: (change: Partial<Order>) => void;
 };
+
+/** How a tab lists its rows: by the column in `sort` (`-total` is descending), and in another `view` than the usual one. */
+export type Order = { sort: string | null; view: string | null };
 
 /** The part of an open request: the one in the URL, the one chosen last, and how to choose another. */
 export type Part = { inUrl: string | null; lastChosen: string | null; choose: (name: string) => void };

@@ -122,10 +122,15 @@ test("a column sorts the requests, and a third click ends that", async ({ page, 
   await total.getByRole("button").click();
   await expect(total).toHaveAttribute("aria-sort", "descending");
   await expect(rows(page).first()).toContainText("/slow");
+  await expect(page).toHaveURL(/[?&]sort=-total/);
+  await page.reload();
+  await expect(total).toHaveAttribute("aria-sort", "descending");
+  await expect(rows(page).first()).toContainText("/slow");
   await total.getByRole("button").click();
   await expect(rows(page).last()).toContainText("/slow");
   await total.getByRole("button").click();
   await expect(total).not.toHaveAttribute("aria-sort");
+  await expect(page).not.toHaveURL(/sort=/);
   await expect(rows(page).first()).toContainText("/items/2");
 });
 

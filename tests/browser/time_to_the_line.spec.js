@@ -1,5 +1,7 @@
 // The time of a request to the line: its profile, its calls to databases, and the waterfall of the list.
 
+const { execFileSync } = require("node:child_process");
+const path = require("node:path");
 const { AxeBuilder } = require("@axe-core/playwright");
 const { expect, test } = require("./world");
 
@@ -120,15 +122,46 @@ test("the switch of a route profiles each request to it", async ({ page, world }
   await expect(tab(page, "Profile")).toBeVisible();
 });
 
-test("the waterfall shows requests by their start and what occupied the thread", async ({ page, world }) => {
+test("the waterfall is a column of the list, by start, and shows what occupied the thread", async ({ page, world }) => {
   await Promise.all([world.get("/slow"), world.get("/slow")]);
   await world.get("/orders");
   await expect(page.getByTestId("request-row")).toHaveCount(3);
   await page.getByRole("button", { name: "Waterfall" }).click();
-  const waterfall = page.getByTestId("waterfall");
-  await expect(waterfall.getByTestId("waterfall-row")).toHaveText([/#1 .*\/slow/, /#2 .*\/slow/, /#3 .*\/orders/]);
-  await expect(waterfall.locator(".holder")).toHaveText(/#[12] \/slow/);
+  await expect(page.getByTestId("burst")).toHaveText(/^3 requests from /);
+  await expect(page.getByTestId("request-row")).toHaveText([/^1.*GET\/slow.*200/, /^2.*GET\/slow.*200/, /^3.*GET\/orders.*200/]);
+  await expect(page.locator(".holder")).toHaveText(/#[12] \/slow/);
   await hasNoViolations(page);
-  await waterfall.getByTestId("waterfall-row").filter({ hasText: "/orders" }).click();
+
+  // The sort is within a burst, and both are in the URL.
+  await page.getByRole("columnheader", { name: "#" }).getByRole("button").click();
+  await expect(page.getByTestId("request-row")).toHaveText([/^3/, /^2/, /^1/]);
+  await expect(page).toHaveURL(/[?&]sort=-id&view=waterfall/);
+  await page.reload();
+  await expect(page.getByTestId("burst")).toBeVisible();
+  await expect(page.getByTestId("request-row")).toHaveText([/^3/, /^2/, /^1/]);
+
+  await row(page, "/orders").click();
   await expect(page.getByTestId("request-details")).toContainText("/orders");
+  await page.getByTestId("tab-routes").click();
+  await page.getByTestId("tab-requests").click();
+  await expect(page.getByTestId("burst")).toBeVisible();
+  await page.getByRole("button", { name: "Waterfall" }).click();
+  await expect(page).not.toHaveURL(/view=/);
+  await expect(page.getByTestId("burst")).toHaveCount(0);
+});
+
+test("a new request changes no burst of the waterfall but the newest", () => {
+  const code = `
+    const { bursts } = await import(${JSON.stringify(path.join(__dirname, "../../templates/console/requests/waterfall.js"))});
+    const requests = [0, 0.1, 5, 5.2, ...Array.from({ length: 230 }, (_, each) => 10 + each / 100)].map((seconds, index) => ({ id: String(index), time_ms: seconds * 1000, total_ms: 20 }));
+    const all = (count) => bursts(requests.slice(0, count).reverse()).map((burst) => burst.requests.map(({ id }) => id));
+    for (let count = 1; count < requests.length; count += 1) {
+      const [before, after] = [all(count), all(count + 1)];
+      const older = after.slice(after.length - before.length + 1);
+      if (JSON.stringify(older) !== JSON.stringify(before.slice(1))) throw new Error(count);
+    }
+    console.log(JSON.stringify(all(requests.length).map((burst) => [burst.length, burst[0]])));
+  `;
+  const printed = execFileSync("node", ["--no-warnings", "--input-type=module", "--eval", code], { encoding: "utf8" });
+  expect(JSON.parse(printed)).toEqual([[30, "204"], [100, "104"], [100, "4"], [2, "2"], [2, "0"]]);
 });

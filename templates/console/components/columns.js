@@ -6,7 +6,7 @@
 import { html, useLayoutEffect, useMemo, useState } from "../vendor/preact-htm.js";
 import { Menu } from "./menu.js";
 
-/** @import { Input, KeyPress } from "../types.js" */
+/** @import { Input, KeyPress, View } from "../types.js" */
 
 /**
  * A column. Without a `width` it takes a share of what the others leave, at least `min`. A narrow table
@@ -37,19 +37,23 @@ const DEFAULT_MIN = 14;
 const STEP = 1;
 const KEY = "snaxum.columns.";
 
-/** The sort of each table, for as long as the page is open. @type {Map<string, Sort | null>} */
+/** The sort of each table that is not the list of a tab, for as long as the page is open. @type {Map<string, string | null>} */
 const sorts = new Map();
 
 /**
- * The columns of a table; `ref` is for the element whose width the table has.
+ * The columns of a table; `ref` is for the element whose width the table has. The list of a tab has its sort in the
+ * URL, by `view`.
  * @template Row, Context
  * @param {string} table
  * @param {Column<Row, Context>[]} all
+ * @param {Pick<View, "order" | "onOrder">} [view]
  * @returns {Columns<Row, Context>}
  */
-export function useColumns(table, all) {
+export function useColumns(table, all, view) {
   const [choice, setChoice] = useState(() => load(table));
-  const [sort, setSort] = useState(() => sorts.get(table) ?? null);
+  const [ownSort, setOwnSort] = useState(() => sorts.get(table) ?? null);
+  const sortText = view ? view.order.sort : ownSort;
+  const sort = useMemo(() => parseSort(sortText), [sortText]);
   const [available, setAvailable] = useState(() => innerWidth / rem());
   const [element, setElement] = useState(/** @type {HTMLElement | null} */ (null));
   useLayoutEffect(() => {
@@ -70,10 +74,21 @@ export function useColumns(table, all) {
   }
   /** @param {Sort | null} next */
   function sortBy(next) {
-    sorts.set(table, next);
-    setSort(next);
+    const text = next && `${next.isDescending ? "-" : ""}${next.name}`;
+    if (view) return view.onOrder({ sort: text });
+    sorts.set(table, text);
+    setOwnSort(text);
   }
   return { all, shown, left, choice, change, widths: choice.widths, sort, sortBy, sorted: (rows, context) => sortRows(rows, all, sort, context), ref: setElement };
+}
+
+/**
+ * Parses the name of a column; after `-` it is descending.
+ * @param {string | null} text
+ * @returns {Sort | null}
+ */
+function parseSort(text) {
+  return text ? { name: text.replace(/^-/, ""), isDescending: text.startsWith("-") } : null;
 }
 
 /**

@@ -4,7 +4,7 @@
 // content of a tab.
 
 /** @import { ServerStatus } from "snaxum-events" */
-/** @import { View } from "../types.js" */
+/** @import { Order, View } from "../types.js" */
 /** @import { State } from "../server/store.js" */
 /** @import { Measured } from "../server/traffic.js" */
 
@@ -36,13 +36,16 @@ const HASH_DELAY_MS = 200;
 // The newest requests in the command palette; the filter of the list finds older ones.
 const MAX_IN_PALETTE = 200;
 
+/** @type {Order} */
+const NO_ORDER = { sort: null, view: null };
+
 /** @type {Record<string, [string, string]>} */
 const CONNECTIONS = { connected: ["●", "good"], "signed out": ["✖", "bad"] };
 
 // The number of a tab's key is its position.
 /**
  * @typedef {{ name: string, title: string, content: (view: View) => unknown, count?: (state: State) => number }} Tab
- * @typedef {{ tab: Tab, filters: Record<string, string>, open: string | null, run: string | null, partInUrl: string | null, lastChosen: string | null }} Shown
+ * @typedef {{ tab: Tab, filters: Record<string, string>, orders: Record<string, Order>, open: string | null, run: string | null, partInUrl: string | null, lastChosen: string | null }} Shown
  * @typedef {{ status: string, detail: string }} Connection
  */
 
@@ -59,7 +62,7 @@ const TABS = [
 
 /** @param {{ state: State, connection: Connection, traffic: Measured }} props */
 export function Layout({ state, connection, traffic }) {
-  const { tab, filters, open, run, part, goTo, setFilter, setOpen } = useUrlHash(state.runId);
+  const { tab, filters, orders, open, run, part, goTo, setFilter, setOrder, setOpen } = useUrlHash(state.runId);
   const [isHelpOpen, setHelpOpen] = useState(false);
   const [isPaletteOpen, setPaletteOpen] = useState(false);
   useShortcuts({ goTo: (index) => TABS[index] && goTo(TABS[index]), toggleHelp: () => setHelpOpen(!isHelpOpen), openPalette: () => setPaletteOpen(true) });
@@ -101,7 +104,7 @@ export function Layout({ state, connection, traffic }) {
     <div class="tab-bar">
       <nav aria-label="Tabs">
         ${TABS.map((each, index) => html`
-          <a key=${each.name} href=${hashOf({ tab: each, filters, open: null, run: null, partInUrl: null })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
+          <a key=${each.name} href=${hashOf({ tab: each, filters, orders, open: null, run: null, partInUrl: null })} data-testid=${`tab-${each.name}`} aria-current=${each === tab ? "page" : null}>
             <kbd aria-hidden="true">${index + 1}</kbd>${each.title}${each.count && html` <span class="count">${each.count(state)}</span>`}
           </a>
         `)}
@@ -114,7 +117,7 @@ export function Layout({ state, connection, traffic }) {
     <main>
       <h2 class="visually-hidden">${tab.title}</h2>
       ${state.status
-        ? html`<${ErrorBoundary} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen} /></>`
+        ? html`<${ErrorBoundary} key=${tab.name}><${Content} state=${state} traffic=${traffic} filter=${filter} onFilter=${setFilter} open=${open} run=${run} part=${part} onOpen=${setOpen} order=${orders[tab.name] ?? NO_ORDER} onOrder=${setOrder} /></>`
         : html`<${Waiting} connection=${connection} />`}
     </main>
     <${Notice} />
@@ -140,13 +143,13 @@ function paletteEntries({ state, goTo, showHelp }) {
 }
 
 /**
- * The view that the URL hash stores: the tab, its filter, the open row, its run and its `part`. Each tab
- * remembers its filter while another tab is shown. The next row that is opened shows the part that the
+ * The view that the URL hash stores: the tab, its filter and order, the open row, its run and its `part`. Each tab
+ * remembers its filter and its order while another tab is shown. The next row that is opened shows the part that the
  * user chose last.
  * @param {string | null} runId
  */
 function useUrlHash(runId) {
-  const [view, setView] = useState(() => viewFromUrl({ filters: {}, lastChosen: null }));
+  const [view, setView] = useState(() => viewFromUrl({ filters: {}, orders: {}, lastChosen: null }));
   const timer = useRef(/** @type {number | undefined} */ (undefined));
   useEffect(() => {
     const onHash = () => {
@@ -179,6 +182,7 @@ function useUrlHash(runId) {
     ...view,
     goTo: (/** @type {{ name: string }} */ tab) => void (location.hash = hashOf({ ...view, tab, open: null, run: null, partInUrl: null })),
     setFilter: (/** @type {string} */ text) => change((view) => ({ ...view, filters: { ...view.filters, [view.tab.name]: text } })),
+    setOrder: (/** @type {Partial<Order>} */ changed) => change((view) => ({ ...view, orders: { ...view.orders, [view.tab.name]: { ...(view.orders[view.tab.name] ?? NO_ORDER), ...changed } } })),
     setOpen: (/** @type {string | null} */ id) => change((view) => ({ ...view, open: id, run: id === null ? null : runId, partInUrl: id === view.open ? view.partInUrl : null })),
     part: {
       inUrl: view.partInUrl,
@@ -189,18 +193,20 @@ function useUrlHash(runId) {
 }
 
 /** @param {Omit<Shown, "tab" | "lastChosen"> & { tab: { name: string } }} shown */
-function hashOf({ tab, filters, open, run, partInUrl }) {
-  return formatHash({ tab: tab.name, q: filters[tab.name], open, run, part: partInUrl });
+function hashOf({ tab, filters, orders, open, run, partInUrl }) {
+  return formatHash({ tab: tab.name, q: filters[tab.name], ...orders[tab.name], open, run, part: partInUrl });
 }
 
 /**
- * @param {{ filters: Record<string, string>, lastChosen: string | null }} before
+ * A link that names no order leaves that of the list as it is.
+ * @param {Pick<Shown, "filters" | "orders" | "lastChosen">} before
  * @returns {Shown}
  */
-function viewFromUrl({ filters, lastChosen }) {
-  const { tab: name, q, open, run, part } = parseHash(location.hash);
+function viewFromUrl({ filters, orders, lastChosen }) {
+  const { tab: name, q, open, run, part, sort, view } = parseHash(location.hash);
   const tab = TABS.find((each) => each.name === name) ?? TABS[0];
-  return { tab, filters: { ...filters, [tab.name]: q }, open, run, partInUrl: part, lastChosen: part ?? lastChosen };
+  const isOrdered = sort !== null || view !== null;
+  return { tab, filters: { ...filters, [tab.name]: q }, orders: isOrdered ? { ...orders, [tab.name]: { sort, view } } : orders, open, run, partInUrl: part, lastChosen: part ?? lastChosen };
 }
 
 /** @param {ServerStatus | null} status */

@@ -10,7 +10,8 @@ import { MainBlocker } from "./wait-reasons.js";
 /** @import { Column } from "../components/columns.js" */
 /** @import { ListedRequest } from "../types.js" */
 
-/** Facts of the list beside its requests. @typedef {{ isPinned: boolean }} RowContext */
+/** The time axis of a burst, and the requests of the list. @typedef {{ from: number, to: number, byId: Map<string, ListedRequest> }} Axis */
+/** Facts of the list beside its requests. @typedef {{ isPinned: boolean, axis?: Axis | null }} RowContext */
 
 /** @type {Column<ListedRequest, RowContext>[]} */
 export const REQUEST_COLUMNS = [

@@ -18,24 +18,27 @@ import { useRequestActions } from "./request-actions.js";
 import { RequestDetails } from "./request-details.js";
 import { CHIPS, hasTerm, parseFilter, toggleTerm } from "./request-filter.js";
 import { REQUEST_COLUMNS } from "./request-columns.js";
-import { navigateRows, onRowClick } from "../components/table-nav.js";
-import { Waterfall } from "./waterfall.js";
+import { KeyedRows, navigateRows, onRowClick } from "../components/table-nav.js";
+import { BurstHead, WATERFALL_COLUMNS, bursts } from "./waterfall.js";
 
 /** @import { RouteInfo } from "snaxum-events" */
 /** @import { Column } from "../components/columns.js" */
 /** @import { ListedRequest, View } from "../types.js" */
-/** @import { RowContext } from "./request-columns.js" */
+/** @import { Axis, RowContext } from "./request-columns.js" */
 
 // Rows drawn at first, and added each time the end of the list is visible: a browser cannot lay out
 // thousands of rows for every burst of requests.
 const PAGE_SIZE = 60;
 
+// The name of the view in the URL.
+const WATERFALL = "waterfall";
+
 /** @param {View} props */
-export function Requests({ state, filter, onFilter, open: selected, run, part, onOpen }) {
+export function Requests({ state, filter, onFilter, open: selected, run, part, onOpen, order, onOrder }) {
   // The list at the moment the user froze it; new requests are still added to the state.
   const [frozen, setFrozen] = useState(/** @type {ListedRequest[] | null} */ (null));
   const [drawn, setDrawn] = useState(PAGE_SIZE);
-  const [isWaterfall, setWaterfall] = useState(false);
+  const isWaterfall = order.view === WATERFALL;
 
   // A restarted server numbers its requests from 1 again, so old numbers mean other requests.
   const runId = useRef(state.runId);
@@ -74,8 +77,16 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   }
   const { matches, problems } = useMemo(() => parseFilter(filter), [filter]);
   const listed = frozen ?? state.requests;
-  const columns = useColumns("requests", REQUEST_COLUMNS);
-  const requests = useMemo(() => columns.sorted(listed.filter(matches), { isPinned: false }), [listed, matches, columns.sort]);
+  const columns = useColumns("requests", isWaterfall ? WATERFALL_COLUMNS : REQUEST_COLUMNS, { order, onOrder });
+  const groups = useMemo(() => {
+    const matching = listed.filter(matches);
+    const sorted = (/** @type {ListedRequest[]} */ rows) => columns.sorted(rows, { isPinned: false });
+    if (!isWaterfall) return { requests: sorted(matching), burstOf: null };
+    const all = bursts(matching).map((burst) => ({ ...burst, requests: sorted(burst.requests) }));
+    return { requests: all.flatMap((burst) => burst.requests), burstOf: new Map(all.flatMap((burst) => burst.requests.map(({ id }) => [id, burst]))) };
+  }, [listed, matches, columns.sort, isWaterfall]);
+  const { requests, burstOf } = groups;
+  const byId = useMemo(() => new Map(isWaterfall ? listed.map((request) => [request.id, request]) : []), [listed, isWaterfall]);
   const pinned = useMemo(() => new Set(state.pins.map(({ id }) => id)), [state.pins]);
   useAnnouncement("filter", problems.length ? `filter term ignored: ${problems.map(visible).join("; ")}` : "");
 
@@ -95,7 +106,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           ${filter && html`<span class="dim" data-testid="match-count">${requests.length} of ${listed.length}</span>`}
           <${SlowRequests} metrics=${state.metrics} showProfile=${showProfile} />
           <${ColumnMenu} columns=${columns}><${HarButton} requests=${requests} /></>
-          <button type="button" aria-pressed=${isWaterfall} title="The requests by their start, on one time axis" onClick=${() => setWaterfall(!isWaterfall)}>Waterfall</button>
+          <button type="button" aria-pressed=${isWaterfall} title="The requests by their start, on one time axis" onClick=${() => onOrder({ view: isWaterfall ? null : WATERFALL })}>Waterfall</button>
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
             ${frozen ? `Show ${countNew(frozen, state.requests)} new` : "Freeze list"}
           </button>
@@ -104,27 +115,30 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           ${problems.map((problem) => html`<p class="problem"><b class="warn">▲ ignored</b> ${visible(problem)}</p>`)}
         </div>
         <${Pins} pins=${state.pins} select=${onOpen} />
-        ${isWaterfall && html`<${Waterfall} requests=${requests} selected=${selected} select=${openRequest} />`}
-        ${!isWaterfall && html`<table class="rows request-rows" ref=${columns.ref}>
+        <table class="rows request-rows" ref=${columns.ref}>
           <caption class="visually-hidden">${columns.sort ? "Requests" : "Newest requests first"}</caption>
           <thead><tr><${ColumnHeads} columns=${columns} /></tr></thead>
           <tbody onKeyDown=${navigateRows}>
-            ${requests.slice(0, drawn).map(
-              (request) => html`
+            ${requests.slice(0, drawn).map((request) => {
+              const burst = burstOf?.get(request.id);
+              return html`<${KeyedRows} key=${request.id}>
+                ${burst && burst.requests[0] === request && html`<${BurstHead} burst=${burst} span=${columns.shown.length} />`}
                 <${RequestRow}
-                  key=${request.id}
                   request=${request}
+                  from=${burst?.from}
+                  to=${burst?.to}
+                  byId=${byId}
                   isSelected=${request.id === selected}
                   isTabStop=${request.id === tabStop}
                   isPinned=${pinned.has(request.id)}
                   columns=${columns.shown}
                   select=${openRequest}
                 />
-              `,
-            )}
+              </>`;
+            })}
           </tbody>
-        </table>`}
-        ${!isWaterfall && requests.length > drawn && html`<${ListEnd} key=${drawn} reached=${() => setDrawn(drawn + PAGE_SIZE)} />`}
+        </table>
+        ${requests.length > drawn && html`<${ListEnd} key=${drawn} reached=${() => setDrawn(drawn + PAGE_SIZE)} />`}
         ${!requests.length && html`<p class="no-results">No request matches <q>${filter}</q>.</p>`}
       </div>
       ${selected !== null && html`
@@ -227,10 +241,10 @@ function useListPosition(isOpen) {
   return { list, hold };
 }
 
-/** @typedef {{ request: ListedRequest, isSelected: boolean, isTabStop: boolean, isPinned: boolean, columns: Column<ListedRequest, RowContext>[], select: (id: string) => void }} RowProps */
+/** @typedef {{ request: ListedRequest, isSelected: boolean, isTabStop: boolean, isPinned: boolean, from?: number, to?: number, byId: Axis["byId"], columns: Column<ListedRequest, RowContext>[], select: (id: string) => void }} RowProps */
 
 /** @type {(keyof RowProps)[]} */
-const DRAWN_PROPS = ["request", "isSelected", "isTabStop", "isPinned", "columns"];
+const DRAWN_PROPS = ["request", "isSelected", "isTabStop", "isPinned", "from", "to", "columns"];
 
 /**
  * A finished request never changes, so most rows need not be drawn again.
@@ -243,7 +257,8 @@ class RequestRow extends Component {
   }
 
   /** @param {RowProps} props */
-  render({ request, isSelected, isTabStop, isPinned, columns, select }) {
+  render({ request, isSelected, isTabStop, isPinned, from, to, byId, columns, select }) {
+    const axis = from === undefined || to === undefined ? null : { from, to, byId };
     return html`
       <tr
         data-row
@@ -253,7 +268,7 @@ class RequestRow extends Component {
         aria-current=${isSelected ? "true" : null}
         onClick=${onRowClick(() => select(request.id))}
       >
-        ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(request) ?? ""}`}>${cell(request, { isPinned })}</td>`)}
+        ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(request) ?? ""}`}>${cell(request, { isPinned, axis })}</td>`)}
       </tr>
     `;
   }

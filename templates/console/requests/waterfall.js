@@ -1,14 +1,16 @@
-// The requests of a list by their start, on one time axis: their phases, and the requests that occupied the
-// threads meanwhile.
+// The waterfall of the list: its requests in bursts, on one time axis each, with their phases and the requests that
+// occupied the threads meanwhile.
 //
-// Shows one burst at a time: requests that begin shortly after each other. Never fetches anything.
+// A burst is of requests that begin shortly after each other. Never fetches anything.
 
-import { html, useMemo, useState } from "../vendor/preact-htm.js";
-import { milliseconds, pluralize, statusClass, timeOfDay, visible } from "../components/format.js";
+import { html } from "../vendor/preact-htm.js";
+import { milliseconds, pluralize, timeOfDay, visible } from "../components/format.js";
 import { REQUEST_PHASES } from "../components/phases.js";
-import { navigateRows, onRowClick } from "../components/table-nav.js";
+import { REQUEST_COLUMNS } from "./request-columns.js";
 
+/** @import { Column } from "../components/columns.js" */
 /** @import { ListedRequest } from "../types.js" */
+/** @import { Axis, RowContext } from "./request-columns.js" */
 
 // A longer pause before a request begins a new burst.
 const PAUSE_MS = 1000;
@@ -18,25 +20,30 @@ const TICKS = 4;
 const PHASES = Object.keys(REQUEST_PHASES);
 
 /** @typedef {{ from: number, to: number }} Span */
+/** @typedef {Span & { requests: ListedRequest[] }} Burst */
 /** @typedef {Span & { id: string, text: string }} Holder */
 
 /**
- * Splits the requests into bursts, the newest first; the requests of one begin with the oldest.
+ * Splits the requests into bursts, the newest first; the requests of one begin with the oldest. A new request
+ * changes no burst but the newest.
  * @param {ListedRequest[]} requests
- * @returns {ListedRequest[][]}
+ * @returns {Burst[]}
  */
 export function bursts(requests) {
-  const sorted = [...requests].sort((a, b) => b.time_ms - a.time_ms || Number(b.id) - Number(a.id));
-  /** @type {ListedRequest[][]} */
+  const sorted = [...requests].sort((a, b) => a.time_ms - b.time_ms || Number(a.id) - Number(b.id));
+  /** @type {Burst[]} */
   const found = [];
   for (const request of sorted) {
+    const end = request.time_ms + request.total_ms;
     const last = found.at(-1);
-    const next = last?.at(-1);
-    const pause = next ? next.time_ms - (request.time_ms + request.total_ms) : Infinity;
-    if (last && pause < PAUSE_MS && last.length < MAX_ROWS) last.push(request);
-    else found.push([request]);
+    if (last && request.time_ms - last.to < PAUSE_MS && last.requests.length < MAX_ROWS) {
+      last.requests.push(request);
+      last.to = Math.max(last.to, end);
+    } else {
+      found.push({ requests: [request], from: request.time_ms, to: Math.max(end, request.time_ms + 1) });
+    }
   }
-  return found.map((burst) => burst.reverse());
+  return found.reverse();
 }
 
 /**
@@ -74,51 +81,39 @@ export function holders(request, byId) {
   });
 }
 
-/** @param {{ requests: ListedRequest[], selected: string | null, select: (id: string) => void }} props */
-export function Waterfall({ requests, selected, select }) {
-  const all = useMemo(() => bursts(requests), [requests]);
-  // A burst is known by one of its requests: while new ones arrive, its bounds move.
-  const [first, setFirst] = useState(/** @type {string | null} */ (null));
-  const index = Math.max(0, all.findIndex((burst) => burst.some(({ id }) => id === first)));
-  const burst = all[index] ?? [];
-  const byId = useMemo(() => new Map(requests.map((request) => [request.id, request])), [requests]);
-  const from = Math.min(...burst.map(({ time_ms }) => time_ms));
-  const to = Math.max(...burst.map(({ time_ms, total_ms }) => time_ms + total_ms), from + 1);
-  if (!burst.length) return null;
-  const tabStop = burst.some(({ id }) => id === selected) ? selected : burst[0]?.id;
-  const place = (/** @type {Span} */ span) => ({ left: `${((span.from - from) / (to - from)) * 100}%`, width: `${((span.to - span.from) / (to - from)) * 100}%` });
+/**
+ * The head of a burst: how many requests it has, when, and the scale of its axis in the last column.
+ * @param {{ burst: Burst, span: number }} props
+ */
+export function BurstHead({ burst: { requests, from, to }, span }) {
   return html`
-    <div class="waterfall" data-testid="waterfall">
-      <p class="actions">
-        <button type="button" disabled=${index + 1 >= all.length} onClick=${() => setFirst(all[index + 1]?.[0]?.id ?? null)}>Earlier</button>
-        <button type="button" disabled=${index === 0} onClick=${() => setFirst(index > 1 ? (all[index - 1]?.[0]?.id ?? null) : null)}>Later</button>
-        ${" "}${pluralize(burst.length, "request")} from ${timeOfDay(from)} on, in ${milliseconds(to - from)}
-      </p>
-      <table class="rows">
-        <caption class="visually-hidden">Requests by their start</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="c-request">Request</th>
-            <th scope="col"><span class="axis" aria-hidden="true">${Array.from({ length: TICKS + 1 }, (_, tick) => html`<span key=${tick}>${milliseconds(((to - from) * tick) / TICKS)}</span>`)}</span><span class="visually-hidden">Time</span></th>
-          </tr>
-        </thead>
-        <tbody onKeyDown=${navigateRows}>
-          ${burst.map((request) => html`
-            <tr key=${request.id} data-row data-testid="waterfall-row" data-id=${request.id} tabindex=${request.id === tabStop ? 0 : -1} aria-current=${request.id === selected ? "true" : null} onClick=${onRowClick(() => select(request.id))}>
-              <td class="c-request" title=${visible(request.path)}><span class="dim">#${visible(request.id)}</span> <code>${visible(request.method)} ${visible(request.path)}</code> <span class=${statusClass(request.status)}>${request.status}</span></td>
-              <td>
-                <span class="lane" role="img" aria-label=${laneText(request, from, byId)} title=${laneText(request, from, byId)}>
-                  ${phaseSpans(request).map((span) => html`<i key=${span.name} class=${`phase-${span.name}`} style=${place(span)} />`)}
-                  ${holders(request, byId).map((span) => html`<b key=${span.id} class="holder" style=${place(span)}>${span.text}</b>`)}
-                </span>
-              </td>
-            </tr>
-          `)}
-        </tbody>
-      </table>
-    </div>
+    <tr class="group burst" data-testid="burst">
+      <th scope="rowgroup" colspan=${span - 1}>${pluralize(requests.length, "request")} <span class="dim">from ${timeOfDay(from)} on, in ${milliseconds(to - from)}</span></th>
+      <td class="c-lane"><span class="axis dim" aria-hidden="true">${Array.from({ length: TICKS + 1 }, (_, tick) => html`<span key=${tick}>${milliseconds(((to - from) * tick) / TICKS)}</span>`)}</span></td>
+    </tr>
   `;
 }
+
+/**
+ * A request on the time axis of its burst.
+ * @param {{ request: ListedRequest, axis: Axis }} props
+ */
+function Lane({ request, axis: { from, to, byId } }) {
+  const place = (/** @type {Span} */ span) => ({ left: `${((span.from - from) / (to - from)) * 100}%`, width: `${((span.to - span.from) / (to - from)) * 100}%` });
+  const text = laneText(request, from, byId);
+  return html`
+    <span class="lane" role="img" aria-label=${text} title=${text}>
+      ${phaseSpans(request).map((span) => html`<i key=${span.name} class=${`phase-${span.name}`} style=${place(span)} />`)}
+      ${holders(request, byId).map((span) => html`<b key=${span.id} class="holder" style=${place(span)}>${span.text}</b>`)}
+    </span>
+  `;
+}
+
+/** The lanes are in the place of the phases. @type {Column<ListedRequest, RowContext>[]} */
+export const WATERFALL_COLUMNS = [
+  ...REQUEST_COLUMNS.filter(({ name }) => name !== "bar"),
+  { name: "lane", title: "Waterfall", hint: "the phases on the time axis of the burst", min: 12, cell: (request, { axis }) => axis && html`<${Lane} request=${request} axis=${axis} />` },
+];
 
 /**
  * @param {ListedRequest} request

@@ -25,12 +25,12 @@ import { MARKERS, routeKey, useRouteLines } from "./route-lines.js";
 const PAGE_SIZE = 100;
 
 /** @param {View} props */
-export function Routes({ state, filter, onFilter, open, onOpen }) {
+export function Routes({ state, filter, onFilter, open, onOpen, order, onOrder }) {
   const [opened, setOpened] = useState(/** @type {Set<string>} */ (new Set()));
   const [isGrouped, setGrouped] = useState(true);
   const [drawn, setDrawn] = useState(PAGE_SIZE);
   const { lines, isEmpty, hasHooks } = useRouteLines(state, filter);
-  const columns = useColumns("routes", routeColumns(hasHooks));
+  const columns = useColumns("routes", routeColumns(hasHooks), { order, onOrder });
   const list = useLinkedRow(open);
   const editor = useContext(Editor);
   useActions([{ title: "Open the code of the route in the editor", key: "e", run: () => openSource(editor, placeOfFocus(lines)) }]);
