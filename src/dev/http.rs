@@ -102,6 +102,7 @@ fn routes() -> Router<Dev> {
         .route("/__snaxum/api/headers", get(bodies::headers))
         .route("/__snaxum/api/secret-words", get(bodies::secret_words))
         .route("/__snaxum/api/requests/{id}/profile", get(api::profile))
+        .route("/__snaxum/api/profiled-requests", get(api::profiled_requests))
         .route("/__snaxum/api/profiled-routes", get(api::profiled_routes))
         .route("/__snaxum/api/routes/{id}/profile", post(commands::profile_route))
         .route("/__snaxum/api/requests/{id}/replay", post(commands::replay))

@@ -215,6 +215,11 @@ impl Recorder {
         Some(detail)
     }
 
+    /// The requests with a stored profile, oldest first.
+    pub(super) fn profiled(&self) -> Vec<String> {
+        self.lock().profiled().map(|id| id.to_string()).collect()
+    }
+
     /// The newest profile of a request, which may still run.
     pub(super) fn profile(&self, id: &str) -> Option<Arc<Profile>> {
         let id: u64 = id.parse().ok()?;

@@ -46,6 +46,10 @@ pub struct CallSummary {
     pub count: u64,
     /// The time of the reported calls; some may have run at the same time.
     pub ms: f64,
+    /// The part of it in databases.
+    pub sql_ms: f64,
+    /// The part of it in HTTP servers.
+    pub http_ms: f64,
     /// The call that was made most often from one line, if it was at least five times (N+1).
     pub repeated: Option<RepeatedCall>,
 }

@@ -23,6 +23,7 @@ const REQUEST = {
   phases: { read: 0, queue: 60, gil: 0, py: 55, convert: 5 }, error: null,
 };
 const FAILED = { ...REQUEST, method: "GET", path: "/boom", status: 500, error: { type: "ZeroDivisionError", message: "division by zero" } };
+const CALLING = { ...REQUEST, id: "8", call_summary: { count: 6, ms: 15, sql_ms: 12, http_ms: 3, repeated: { text: "select", file: "shop.py", line: 3, count: 5, ms: 10 } } };
 
 async function importFilter() {
   const text = fs.readFileSync(path.join(__dirname, "../../templates/console/requests/request-filter.js"), "utf8");
@@ -68,11 +69,25 @@ test.describe("the filter language", () => {
     ["orders by=ann", REQUEST, true],
     ["orders status:5xx", REQUEST, false],
     ['"status:5xx"', FAILED, false],
+    ["calls>5", CALLING, true],
+    ["calls>6", CALLING, false],
+    ["calls>0", REQUEST, false],
+    ["calls<1", REQUEST, true],
+    ["sql>10ms", CALLING, true],
+    ["sql>=12", CALLING, true],
+    ["http>10ms", CALLING, false],
+    ["sql<1ms", REQUEST, true],
+    ["N+1", CALLING, true],
+    ["n+1", REQUEST, false],
+    ["-N+1", REQUEST, true],
+    ["has:calls", CALLING, true],
+    ["has:profile", CALLING, true],
+    ["has:profile", REQUEST, false],
   ]) {
     test(`${text || "an empty filter"} ${expected ? "matches" : "does not match"} ${request.method} ${request.path}`, async () => {
       const { matches, problems } = (await importFilter()).parseFilter(text);
       expect(problems).toEqual([]);
-      expect(matches(request)).toBe(expected);
+      expect(matches(request, { profiled: new Set(["8"]) })).toBe(expected);
     });
   }
 
@@ -80,7 +95,9 @@ test.describe("the filter language", () => {
     ["stauts:5xx", "`stauts:` is not a field"],
     ["status:ok", "`status:5xx`"],
     ["status:", "`status:5xx`"],
-    ["gen:new", "`gen:8`"],
+    ["gen:new", "`version:8`"],
+    ["has:money", "`has:profile`"],
+    ["calls>many", "`calls>5`"],
     ["cpu>5ms", "`cpu` is not a time"],
     [">soon", "`>100ms`"],
   ]) {
@@ -88,6 +105,7 @@ test.describe("the filter language", () => {
       const { matches, problems } = (await importFilter()).parseFilter(`${text} method:GET`);
       expect(problems).toHaveLength(1);
       expect(problems[0]).toContain(message);
+      expect(problems[0]).not.toMatch(/\bgen,/);
       expect([matches(REQUEST), matches(FAILED)]).toEqual([false, true]);
     });
   }

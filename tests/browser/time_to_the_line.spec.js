@@ -122,6 +122,31 @@ test("the switch of a route profiles each request to it", async ({ page, world }
   await expect(tab(page, "Profile")).toBeVisible();
 });
 
+test("a request without a profile has no tab for it, and is replayed with one", async ({ page, world }) => {
+  await world.get("/orders?day=1");
+  await row(page, "/orders").click();
+  await tab(page, "Timing").click();
+  await expect(tab(page, "Profile")).toHaveCount(0);
+  await page.getByRole("button", { name: "Replay with a profile" }).click();
+  await expect(tab(page, "Profile")).toHaveAttribute("aria-selected", "true");
+  await expect(page.getByTestId("request-details")).toContainText("#2");
+  await expect(row(page, "/orders?day=1")).toHaveCount(2);
+
+  // The list names the requests that have one.
+  await page.getByTestId("filter").fill("has:profile");
+  await expect(page.getByTestId("request-row")).toHaveText([/^2/]);
+  await page.getByTestId("filter").fill("N+1 calls>9 sql>0ms");
+  await expect(page.getByTestId("request-row")).toHaveCount(2);
+  await page.getByTestId("filter").fill("calls>10");
+  await expect(page.getByTestId("request-row")).toHaveCount(0);
+  await page.getByTestId("filter").fill("");
+  await page.getByTestId("column-menu").locator("summary").click();
+  for (const name of ["Calls", "Profile"]) await page.getByRole("checkbox", { name, exact: true }).check();
+  await page.keyboard.press("Escape");
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("request-row")).toHaveText([/10 · .*✓$/, /10 · [^✓]*$/]);
+});
+
 test("the waterfall is a column of the list, by start, and shows what occupied the thread", async ({ page, world }) => {
   await Promise.all([world.get("/slow"), world.get("/slow")]);
   await world.get("/orders");

@@ -124,6 +124,7 @@ async fn a_slow_request_is_profiled_by_itself_to_the_line() {
     let detail = server.api("requests/2").await;
     assert_eq!(detail["has_profile"], true);
     assert_eq!(server.api("requests/1").await["has_profile"], false);
+    assert_eq!(server.api("profiled-requests").await, json!(["2"]));
 }
 
 #[tokio::test]

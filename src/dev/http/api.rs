@@ -119,6 +119,11 @@ pub(super) async fn profile(State(dev): State<Dev>, Path(id): Path<String>) -> R
     Json(dev.inner.recorder.profile(&id).as_deref()).into_response()
 }
 
+/// Returns the ids of the requests that have a profile.
+pub(super) async fn profiled_requests(State(dev): State<Dev>) -> Json<Vec<String>> {
+    Json(dev.inner.recorder.profiled())
+}
+
 /// Returns the ids of the routes whose requests are all profiled.
 pub(super) async fn profiled_routes(State(dev): State<Dev>) -> Json<Vec<String>> {
     Json(dev.inner.runtime.profiled_routes())

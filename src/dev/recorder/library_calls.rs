@@ -60,6 +60,10 @@ fn size(call: &LibraryCall) -> usize {
 pub(super) fn add(summary: &mut CallSummary, call: &LibraryCall) {
     summary.count = summary.count.max(call.number);
     summary.ms += call.ms;
+    match call.kind.as_str() {
+        "sql" => summary.sql_ms += call.ms,
+        _ => summary.http_ms += call.ms,
+    }
     let most = summary.repeated.as_ref().map_or(REPEATED - 1, |repeated| repeated.count);
     if call.nth > most || (call.nth == most && most >= REPEATED) {
         summary.repeated = Some(RepeatedCall {
@@ -103,6 +107,8 @@ mod tests {
             add(&mut summary, &call(nth, 7, nth));
         }
         assert_eq!((summary.count, summary.ms, &summary.repeated), (4, 6.0, &None));
+        add(&mut summary, &LibraryCall { kind: "http".into(), ms: 2.0, ..call(4, 9, 1) });
+        assert_eq!((summary.ms, summary.sql_ms, summary.http_ms), (8.0, 6.0, 2.0));
         for nth in 1..=9 {
             add(&mut summary, &call(4 + nth, 8, nth));
         }

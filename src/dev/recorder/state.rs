@@ -212,6 +212,10 @@ impl RecorderState {
         push(&mut self.profiles, (request, Arc::clone(profile)), MAX_PROFILES);
     }
 
+    pub(super) fn profiled(&self) -> impl Iterator<Item = u64> {
+        self.profiles.iter().map(|(id, _)| *id)
+    }
+
     pub(super) fn profile(&self, request: u64) -> Option<&Arc<Profile>> {
         self.profiles.iter().rev().find(|(id, _)| *id == request).map(|(_, profile)| profile)
     }

@@ -24,7 +24,7 @@ import { Menu } from "./menu.js";
  * @template Row, Context
  * @typedef {{
  *   all: Column<Row, Context>[], shown: Column<Row, Context>[], left: Set<string>, widths: Record<string, number>,
- *   sort: Sort | null, sortBy: (sort: Sort | null) => void, sorted: (rows: Row[], context: Context) => Row[],
+ *   sort: Sort | null, sortBy: (sort: Sort | null) => void, sorted: (rows: Row[], contextOf: (row: Row) => Context) => Row[],
  *   change: (choice: Partial<Choice>) => void, choice: Choice, ref: (element: HTMLElement | null) => void,
  * }} Columns
  */
@@ -79,7 +79,7 @@ export function useColumns(table, all, view) {
     sorts.set(table, text);
     setOwnSort(text);
   }
-  return { all, shown, left, choice, change, widths: choice.widths, sort, sortBy, sorted: (rows, context) => sortRows(rows, all, sort, context), ref: setElement };
+  return { all, shown, left, choice, change, widths: choice.widths, sort, sortBy, sorted: (rows, contextOf) => sortRows(rows, all, sort, contextOf), ref: setElement };
 }
 
 /**
@@ -126,13 +126,13 @@ function isChosen({ name, isExtra }, { shown, hidden }) {
  * @param {Row[]} rows
  * @param {Column<Row, Context>[]} all
  * @param {Sort | null} sort
- * @param {Context} context
+ * @param {(row: Row) => Context} contextOf
  */
-function sortRows(rows, all, sort, context) {
+function sortRows(rows, all, sort, contextOf) {
   const key = sort && all.find(({ name }) => name === sort.name)?.sortBy;
   if (!key) return rows;
   const sign = sort.isDescending ? -1 : 1;
-  const keyed = rows.map((row) => ({ row, key: key(row, context) ?? null }));
+  const keyed = rows.map((row) => ({ row, key: key(row, contextOf(row)) ?? null }));
   // A row without a value is last in both directions.
   keyed.sort((a, b) => {
     if (a.key === null || b.key === null) return Number(a.key === null) - Number(b.key === null);

@@ -63,6 +63,28 @@ export function Replay({ request, state, select }) {
   `;
 }
 
+/**
+ * The button that sends a request again and profiles it from its start; `choose` shows a part of the new request.
+ * @param {{ request: RequestDetail, select: (id: string) => void, choose: (part: string) => void }} props
+ */
+export function ReplayProfiled({ request, select, choose }) {
+  const [problem, setProblem] = useState("");
+  async function send() {
+    setProblem("");
+    try {
+      const { id } = await replay(request.id, { headers: [...request.request_headers, ["x-snaxum-profile", "1"]] });
+      select(id);
+      choose("profile");
+    } catch (error) {
+      setProblem(/** @type {Error} */ (error).message);
+    }
+  }
+  return html`
+    <p class="actions"><button type="button" onClick=${send}>Replay with a profile</button> <span class="dim">which shows the time of each function and line</span></p>
+    <div role="status">${problem && html`<p class="bad">${visible(problem)}</p>`}</div>
+  `;
+}
+
 /** @param {{ request: RequestDetail, send: (changes: Changes) => void }} props */
 function EditForm({ request, send }) {
   const asSent = {

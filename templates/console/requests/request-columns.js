@@ -11,7 +11,7 @@ import { MainBlocker } from "./wait-reasons.js";
 /** @import { ListedRequest } from "../types.js" */
 
 /** The time axis of a burst, and the requests of the list. @typedef {{ from: number, to: number, byId: Map<string, ListedRequest> }} Axis */
-/** Facts of the list beside its requests. @typedef {{ isPinned: boolean, axis?: Axis | null }} RowContext */
+/** Facts of the list beside its requests. @typedef {{ isPinned: boolean, isProfiled?: boolean, axis?: Axis | null }} RowContext */
 
 /** @type {Column<ListedRequest, RowContext>[]} */
 export const REQUEST_COLUMNS = [
@@ -30,6 +30,11 @@ export const REQUEST_COLUMNS = [
     sortBy: ({ generation }) => generation, cell: ({ generation }) => generation, cellClass: () => "dim",
   },
   { name: "handler", title: "Handler", min: 10, rank: 5, isExtra: true, sortBy: ({ handler }) => handler, cell: ({ handler }) => visible(handler) },
+  {
+    name: "calls", title: "Calls", hint: "to databases and HTTP servers, and their time", width: 7.5, rank: 5, isExtra: true, isNumber: true,
+    sortBy: ({ call_summary }) => call_summary?.count, cell: ({ call_summary }) => call_summary && html`${call_summary.count} <span class="dim">· ${milliseconds(call_summary.ms)}</span>`,
+  },
+  { name: "profile", title: "Profile", hint: "whether a profile is stored", width: 5, rank: 3, isExtra: true, sortBy: (_, { isProfiled }) => (isProfiled ? 0 : null), cell: (_, { isProfiled }) => isProfiled && "✓" },
 ];
 
 /** @param {{ request: ListedRequest, isPinned: boolean }} props */

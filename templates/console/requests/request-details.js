@@ -3,7 +3,7 @@
 // Shows the summary immediately and the details when they have been fetched. Never changes the selection
 // itself. The content of the parts is in request-parts.js.
 
-import { html, useEffect, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { page } from "../server/api.js";
 import { CopyButton } from "../components/copy-button.js";
 import { reveal } from "../server/commands.js";
@@ -14,7 +14,7 @@ import { SourceLink } from "../components/source-link.js";
 import { CopyMenu } from "../export/copy-menu.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "../server/request-cache.js";
-import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
+import { awaitsProfile, partToShow, partsOf, partsOfSummary } from "./request-parts.js";
 import { Tabs } from "../components/tabs.js";
 import { formatHash } from "../page/url-hash.js";
 
@@ -29,7 +29,19 @@ const SLOW_LOADING_MS = 3000;
 
 /** @param {{ id: string, summary?: ListedRequest, state: State, part: Part, select: (id: string) => void, close: () => void }} props */
 export function RequestDetails({ id, summary, state, part, select, close }) {
-  const { request: details, problem } = useRequest(state.runId, id, summary?.close ? "closed" : (summary?.stream?.state ?? ""));
+  const [isSettled, setSettled] = useState(false);
+  const stage = summary?.close ? "closed" : (summary?.stream?.state ?? "");
+  const { request: fetched, problem } = useRequest(state.runId, id, isSettled ? `${stage} settled` : stage);
+  // Shows the details so far until the next ones have loaded, so that nothing flickers.
+  const last = useRef(fetched);
+  if (fetched) last.current = fetched;
+  const details = last.current;
+  const rest_ms = details ? awaitsProfile(details) : 0;
+  useEffect(() => {
+    if (isSettled || rest_ms === 0) return undefined;
+    const timer = setTimeout(() => setSettled(true), rest_ms);
+    return () => clearTimeout(timer);
+  }, [isSettled, rest_ms > 0]);
   const request = details ? { ...details, close: summary?.close } : summary;
 
   return html`
@@ -90,7 +102,7 @@ function withoutRoute(request) {
 
 /** @param {{ request: DetailedRequest, state: State, part: Part, select: (id: string) => void }} props */
 function Details({ request, state, part, select }) {
-  const parts = partsOf(request, { state, select });
+  const parts = partsOf(request, { state, select, choose: part.choose });
   const shown = partToShow(parts, part);
   // The URL omits the part that a new page would show by default.
   const isDefault = shown === partToShow(parts, {});

@@ -6,7 +6,8 @@
 /** @import { Phases } from "snaxum-events" */
 /** @import { ListedRequest } from "../types.js" */
 
-/** Returns whether a request matches. @typedef {(request: ListedRequest) => boolean} Test */
+/** Facts that a request does not have itself. @typedef {{ profiled: Set<string> }} Facts */
+/** Returns whether a request matches. @typedef {(request: ListedRequest, facts: Facts) => boolean} Test */
 /** A term is a test, or invalid for a reason. @typedef {{ test: Test, problem?: undefined } | { test?: undefined, problem: string }} Term */
 /** `parse` turns a value into a test, or returns null if it is invalid. @typedef {{ example: string, parse: (value: string) => Test | null }} Field */
 
@@ -14,6 +15,13 @@ const TIMES = ["total", "read", "queue", "gil", "py", "convert", "send"];
 // The words of the page for them.
 /** @type {Record<string, string>} */
 const TIME_NAMES = { reading: "read", thread: "queue", lock: "gil", code: "py", encoding: "convert", sending: "send" };
+// The times of calls to databases and HTTP servers.
+/** @type {Map<string, (request: ListedRequest) => number>} */
+const CALL_TIMES = new Map([
+  ["sql", ({ call_summary }) => call_summary?.sql_ms ?? 0],
+  ["http", ({ call_summary }) => call_summary?.http_ms ?? 0],
+]);
+const NO_FACTS = { profiled: /** @type {Set<string>} */ (new Set()) };
 /** @type {Record<string, number>} */
 const UNITS = { us: 0.001, "µs": 0.001, ms: 1, s: 1000, "": 1 };
 
@@ -35,9 +43,8 @@ const FIELDS = {
   handler: { example: "handler:orders.create", parse: (value) => bySubstring(value, ({ handler }) => [handler]) },
   mode: { example: "mode:async", parse: (value) => bySubstring(value, ({ mode }) => [mode]) },
   version: { example: "version:8", parse: byVersion },
-  // As in the terminal.
-  gen: { example: "gen:8", parse: byVersion },
   id: { example: "id:118", parse: (value) => (value ? ({ id }) => String(id) === value : null) },
+  has: { example: "has:profile", parse: (value) => (Object.hasOwn(PARTS, value.toLowerCase()) ? PARTS[value.toLowerCase()] : null) },
   error: {
     example: "error:ZeroDiv",
     parse(value) {
@@ -45,6 +52,15 @@ const FIELDS = {
       return bySubstring(value, ({ error }) => [error?.type, error?.message]);
     },
   },
+};
+
+/** Other names of fields, which a message does not propose. @type {Record<string, string>} */
+const ALIASES = { gen: "version" };
+/** What `has:` may name. @type {Record<string, Test>} */
+const PARTS = {
+  profile: ({ id }, { profiled }) => profiled.has(id),
+  calls: ({ call_summary }) => Boolean(call_summary),
+  error: ({ error }) => Boolean(error),
 };
 
 /** The terms that have a button. */
@@ -59,7 +75,7 @@ export const CHIPS = [
 /**
  * Parses a filter. `matches` is the predicate; `problems` has a message for each invalid term.
  * @param {string} text
- * @returns {{ matches: Test, problems: string[] }}
+ * @returns {{ matches: (request: ListedRequest, facts?: Facts) => boolean, problems: string[] }}
  */
 export function parseFilter(text) {
   const tests = /** @type {Test[]} */ ([]);
@@ -68,9 +84,9 @@ export function parseFilter(text) {
     const isNot = term.length > 1 && term.startsWith("-");
     const { test, problem } = parseTerm(isNot ? term.slice(1) : term);
     if (!test) problems.push(problem);
-    else tests.push(isNot ? (request) => !test(request) : test);
+    else tests.push(isNot ? (request, facts) => !test(request, facts) : test);
   }
-  return { matches: (request) => tests.every((test) => test(request)), problems };
+  return { matches: (request, facts = NO_FACTS) => tests.every((test) => test(request, facts)), problems };
 }
 
 /**
@@ -117,9 +133,11 @@ function terms(text) {
 function parseTerm(term) {
   const plain = term.replaceAll('"', "");
   if (term.startsWith('"')) return { test: byText(plain) };
-  const time = plain.match(/^([a-z]*)([<>])(=?)(.*)$/i);
-  if (time && !term.includes(":")) return parseTime(term, time);
-  const [field, value] = splitField(plain);
+  if (/^n\+1$/i.test(plain)) return { test: ({ call_summary }) => Boolean(call_summary?.repeated) };
+  const limit = plain.match(/^([a-z]*)([<>])(=?)(.*)$/i);
+  if (limit && !term.includes(":")) return parseLimit(term, limit);
+  const [name, value] = splitField(plain);
+  const field = name !== null && Object.hasOwn(ALIASES, name) ? ALIASES[name] : name;
   if (field === null) return { test: byText(plain) };
   if (!Object.hasOwn(FIELDS, field)) {
     const known = Object.keys(FIELDS).join(", ");
@@ -143,17 +161,33 @@ function splitField(plain) {
  * @param {string[]} parts
  * @returns {Term}
  */
-function parseTime(term, [, name, sign, orEqual, rest]) {
+function parseLimit(term, [, name, sign, orEqual, rest]) {
   const lower = name.toLowerCase() || "total";
+  const isMore = sign === ">";
+  if (lower === "calls") {
+    if (!/^\d+$/.test(rest)) return { problem: `\`${term}\` has an invalid value; write it like \`calls>5\`` };
+    return { test: comparison(isMore, Boolean(orEqual), Number(rest), ({ call_summary }) => call_summary?.count ?? 0) };
+  }
   const key = Object.hasOwn(TIME_NAMES, lower) ? TIME_NAMES[lower] : lower;
-  if (!TIMES.includes(key)) return { problem: `\`${name}\` is not a time; use one of total, ${Object.keys(TIME_NAMES).join(", ")}` };
+  if (!TIMES.includes(key) && !CALL_TIMES.has(key)) return { problem: `\`${name}\` is not a time; use one of total, ${Object.keys(TIME_NAMES).join(", ")}, sql, http; or calls` };
   const amount = rest.match(/^(\d+(?:\.\d+)?)(us|µs|ms|s|)$/i);
   if (!amount) return { problem: `\`${term}\` has an invalid value; write it like \`>100ms\` or \`thread>50ms\`` };
   const limit = Number(amount[1]) * UNITS[amount[2].toLowerCase()];
-  /** @type {(request: ListedRequest) => number} */
-  const time_ms = key === "total" ? ({ total_ms }) => total_ms : ({ phases }) => phases?.[/** @type {keyof Phases} */ (key)] ?? 0;
-  if (sign === ">") return { test: orEqual ? (request) => time_ms(request) >= limit : (request) => time_ms(request) > limit };
-  return { test: orEqual ? (request) => time_ms(request) <= limit : (request) => time_ms(request) < limit };
+  const ofPhase = (/** @type {ListedRequest} */ { phases }) => phases?.[/** @type {keyof Phases} */ (key)] ?? 0;
+  const time_ms = CALL_TIMES.get(key) ?? (key === "total" ? (/** @type {ListedRequest} */ { total_ms }) => total_ms : ofPhase);
+  return { test: comparison(isMore, Boolean(orEqual), limit, time_ms) };
+}
+
+/**
+ * @param {boolean} isMore
+ * @param {boolean} orEqual
+ * @param {number} limit
+ * @param {(request: ListedRequest) => number} valueOf
+ * @returns {Test}
+ */
+function comparison(isMore, orEqual, limit, valueOf) {
+  if (isMore) return orEqual ? (request) => valueOf(request) >= limit : (request) => valueOf(request) > limit;
+  return orEqual ? (request) => valueOf(request) <= limit : (request) => valueOf(request) < limit;
 }
 
 /**

@@ -8,6 +8,7 @@ import { timeOfDay, visible } from "../components/format.js";
 import { PhaseTable, REQUEST_PHASES } from "../components/phases.js";
 import { Calls } from "./calls.js";
 import { ProfileView } from "./profile.js";
+import { ReplayProfiled } from "./replay.js";
 import { ResponseDiff } from "./response-diff.js";
 import { Traceback } from "../errors/traceback.js";
 import { Body } from "../viewers/body.js";
@@ -22,16 +23,16 @@ import { WaitReasons } from "./wait-reasons.js";
 /**
  * Returns the parts of a request with all details, in their order. Parts without content are omitted.
  * @param {RequestDetail} request
- * @param {{ state: State, select: (id: string) => void }} page
+ * @param {{ state: State, select: (id: string) => void, choose: (part: string) => void }} page
  */
-export function partsOf(request, { state, select }) {
+export function partsOf(request, { state, select, choose }) {
   const { id, logs, traceback, replay_of } = request;
   const messages = messagesOf(request, state);
   /** @type {(TabPart | "" | null | undefined | false)[]} */
   const parts = [
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
     { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
-    ...partsOfSummary(request, { select }),
+    ...partsOfSummary(request, { select, profiler: canProfile(request) && html`<${ReplayProfiled} request=${request} select=${select} choose=${choose} />` }),
     hasProfile(request) && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} />` },
     request.calls.length > 0 && { name: "calls", title: "Calls", count: request.call_summary?.count ?? request.calls.length, content: html`<${Calls} request=${request} />` },
     messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} messages=${messages} />` },
@@ -49,13 +50,14 @@ export function partsOf(request, { state, select }) {
 /**
  * Returns the parts of a request of which only the summary is known.
  * @param {ListedRequest} request
- * @param {{ select: (id: string) => void }} page
+ * @param {{ select: (id: string) => void, profiler?: unknown }} page
  * @returns {TabPart[]}
  */
-export function partsOfSummary(request, { select }) {
+export function partsOfSummary(request, { select, profiler }) {
   const content = html`
     <${PhaseTable} phases=${request.phases} total_ms=${request.total_ms} meanings=${REQUEST_PHASES} stream=${request.stream} />
     <${WaitReasons} request=${request} select=${select} />
+    ${profiler}
   `;
   return [{ name: "timing", title: "Timing", content }];
 }
@@ -71,12 +73,30 @@ export function partToShow(parts, { inUrl, lastChosen }) {
   return found ?? "timing";
 }
 
-// The profile of a slow request comes a moment after its end.
+// A slower request is profiled by itself, and its profile comes within this time after its end.
 const PROFILED_MS = 70;
+const AWAITED_MS = 3000;
 
 /** @param {RequestDetail} request */
-function hasProfile({ has_profile, total_ms, generation }) {
-  return has_profile || (total_ms >= PROFILED_MS && generation !== null);
+function hasProfile(request) {
+  return request.has_profile || awaitsProfile(request) > 0;
+}
+
+/**
+ * Returns for how many more milliseconds the profile of a request may come; 0 if it will not, or has.
+ * @param {RequestDetail} request
+ */
+export function awaitsProfile({ has_profile, total_ms, time_ms, generation }) {
+  if (has_profile || total_ms < PROFILED_MS || generation == null) return 0;
+  return Math.max(0, time_ms + total_ms + AWAITED_MS - Date.now());
+}
+
+/**
+ * Whether a replay gives a profile of what the request does.
+ * @param {RequestDetail} request
+ */
+function canProfile(request) {
+  return request.handler != null && !request.is_call && request.method !== "WS" && !hasProfile(request);
 }
 
 /** @param {{ request: RequestDetail }} props */

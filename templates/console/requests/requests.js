@@ -5,6 +5,7 @@
 
 import { Component, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { appUrl } from "../server/api.js";
+import { useFetch } from "../server/use-fetch.js";
 import { SlowRequests } from "../components/current-load.js";
 import { ColumnHeads, ColumnMenu, useColumns } from "../components/columns.js";
 import { pluralize, visible } from "../components/format.js";
@@ -30,6 +31,7 @@ import { BurstHead, WATERFALL_COLUMNS, bursts } from "./waterfall.js";
 // thousands of rows for every burst of requests.
 const PAGE_SIZE = 60;
 
+const PROFILES_MS = 1000;
 // The name of the view in the URL.
 const WATERFALL = "waterfall";
 
@@ -78,13 +80,14 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   const { matches, problems } = useMemo(() => parseFilter(filter), [filter]);
   const listed = frozen ?? state.requests;
   const columns = useColumns("requests", isWaterfall ? WATERFALL_COLUMNS : REQUEST_COLUMNS, { order, onOrder });
+  const profiled = useProfiled(/\bhas:profile\b/i.test(filter) || columns.shown.some(({ name }) => name === "profile"));
   const groups = useMemo(() => {
-    const matching = listed.filter(matches);
-    const sorted = (/** @type {ListedRequest[]} */ rows) => columns.sorted(rows, { isPinned: false });
+    const matching = listed.filter((request) => matches(request, { profiled }));
+    const sorted = (/** @type {ListedRequest[]} */ rows) => columns.sorted(rows, ({ id }) => ({ isPinned: false, isProfiled: profiled.has(id) }));
     if (!isWaterfall) return { requests: sorted(matching), burstOf: null };
     const all = bursts(matching).map((burst) => ({ ...burst, requests: sorted(burst.requests) }));
     return { requests: all.flatMap((burst) => burst.requests), burstOf: new Map(all.flatMap((burst) => burst.requests.map(({ id }) => [id, burst]))) };
-  }, [listed, matches, columns.sort, isWaterfall]);
+  }, [listed, matches, profiled, columns.sort, isWaterfall]);
   const { requests, burstOf } = groups;
   const byId = useMemo(() => new Map(isWaterfall ? listed.map((request) => [request.id, request]) : []), [listed, isWaterfall]);
   const pinned = useMemo(() => new Set(state.pins.map(({ id }) => id)), [state.pins]);
@@ -131,6 +134,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
                   isSelected=${request.id === selected}
                   isTabStop=${request.id === tabStop}
                   isPinned=${pinned.has(request.id)}
+                  isProfiled=${profiled.has(request.id)}
                   columns=${columns.shown}
                   select=${openRequest}
                 />
@@ -157,6 +161,18 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
       `}
     </div>
   `;
+}
+
+/**
+ * The ids of the requests that have a profile, fetched again and again while they are wanted: a profile comes a moment
+ * after its request.
+ * @param {boolean} isWanted
+ * @returns {Set<string>}
+ */
+function useProfiled(isWanted) {
+  const { data } = useFetch("profiled-requests", { interval_ms: isWanted ? PROFILES_MS : undefined });
+  const ids = (data ?? []).join();
+  return useMemo(() => new Set(ids.split(",")), [ids]);
 }
 
 /** @param {string} id */
@@ -241,10 +257,10 @@ function useListPosition(isOpen) {
   return { list, hold };
 }
 
-/** @typedef {{ request: ListedRequest, isSelected: boolean, isTabStop: boolean, isPinned: boolean, from?: number, to?: number, byId: Axis["byId"], columns: Column<ListedRequest, RowContext>[], select: (id: string) => void }} RowProps */
+/** @typedef {{ request: ListedRequest, isSelected: boolean, isTabStop: boolean, isPinned: boolean, isProfiled: boolean, from?: number, to?: number, byId: Axis["byId"], columns: Column<ListedRequest, RowContext>[], select: (id: string) => void }} RowProps */
 
 /** @type {(keyof RowProps)[]} */
-const DRAWN_PROPS = ["request", "isSelected", "isTabStop", "isPinned", "from", "to", "columns"];
+const DRAWN_PROPS = ["request", "isSelected", "isTabStop", "isPinned", "isProfiled", "from", "to", "columns"];
 
 /**
  * A finished request never changes, so most rows need not be drawn again.
@@ -257,7 +273,7 @@ class RequestRow extends Component {
   }
 
   /** @param {RowProps} props */
-  render({ request, isSelected, isTabStop, isPinned, from, to, byId, columns, select }) {
+  render({ request, isSelected, isTabStop, isPinned, isProfiled, from, to, byId, columns, select }) {
     const axis = from === undefined || to === undefined ? null : { from, to, byId };
     return html`
       <tr
@@ -268,7 +284,7 @@ class RequestRow extends Component {
         aria-current=${isSelected ? "true" : null}
         onClick=${onRowClick(() => select(request.id))}
       >
-        ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(request) ?? ""}`}>${cell(request, { isPinned, axis })}</td>`)}
+        ${columns.map(({ name, isNumber, cell, cellClass }) => html`<td key=${name} class=${`c-${name}${isNumber ? " number" : ""} ${cellClass?.(request) ?? ""}`}>${cell(request, { isPinned, isProfiled, axis })}</td>`)}
       </tr>
     `;
   }

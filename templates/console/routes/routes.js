@@ -24,6 +24,9 @@ import { MARKERS, routeKey, useRouteLines } from "./route-lines.js";
 // Rows drawn at first, and added each time the end of the list is visible.
 const PAGE_SIZE = 100;
 
+/** @type {LineContext} */
+const CLOSED = { isOpen: false };
+
 /** @param {View} props */
 export function Routes({ state, filter, onFilter, open, onOpen, order, onOrder }) {
   const [opened, setOpened] = useState(/** @type {Set<string>} */ (new Set()));
@@ -37,7 +40,7 @@ export function Routes({ state, filter, onFilter, open, onOpen, order, onOrder }
   const groups = useMemo(() => {
     /** @type {[string, RouteLine[]][]} */
     const all = isGrouped ? [...Map.groupBy(lines, moduleOf)] : [["", lines]];
-    return all.map(([module, group]) => /** @type {[string, RouteLine[]]} */ ([module, columns.sorted(group, { isOpen: false })]));
+    return all.map(([module, group]) => /** @type {[string, RouteLine[]]} */ ([module, columns.sorted(group, () => CLOSED)]));
   }, [lines, isGrouped, columns.all, columns.sort]);
   const isOpen = (/** @type {string} */ key) => opened.has(key) || key === open;
 
