@@ -4,9 +4,14 @@ use serde_json::{Value, json};
 
 use super::support::{Project, Server};
 
-const APP: &str = r#"import sqlite3
+const APP: &str = r#"import asyncio
+import concurrent.futures
+import sqlite3
 import sys
+import threading
 from snaxum import no_capture, route
+
+pool = concurrent.futures.ThreadPoolExecutor(1)
 
 def connect():
     connection = sqlite3.connect(":memory:")
@@ -51,6 +56,28 @@ def many(request):
 def broken(request):
     connect().execute("select * from missing")
 
+def ask(place):
+    print("asks in", place)
+    return connect().execute(f"select '{place}'").fetchall()
+
+@route("/threads/<name>")
+def threads(request):
+    name = request.path_params["name"]
+    thread = threading.Thread(target=ask, args=[f"{name} thread"])
+    thread.start()
+    thread.join()
+    list(pool.map(ask, [f"{name} pool"]))
+    with concurrent.futures.ThreadPoolExecutor() as own:
+        own.submit(ask, f"{name} own pool").result()
+    return {}
+
+@route("/threads/async/<name>")
+async def threads_async(request):
+    name = request.path_params["name"]
+    await asyncio.to_thread(ask, f"{name} to_thread")
+    await asyncio.get_running_loop().run_in_executor(None, ask, f"{name} executor")
+    return {}
+
 @route("/imported")
 def imported(request):
     names = ["sqlalchemy", "duckdb", "psycopg", "asyncpg", "httpx", "requests", "aiohttp"]
@@ -78,13 +105,13 @@ async fn statements_are_rows_with_their_place_and_repeated_ones_are_named() {
     let calls = &request["calls"];
     assert_eq!(texts(calls)[0], "create table users (id integer, name text, password text)");
     assert_eq!(texts(calls)[1..], ["select name from users where id = ?"; 7]);
-    assert_eq!((&calls[0]["file"], &calls[0]["line"]), (&json!("python/app.py"), &json!(7)));
-    assert_eq!((&calls[7]["line"], &calls[7]["function"]), (&json!(14), &json!("users")));
+    assert_eq!((&calls[0]["file"], &calls[0]["line"]), (&json!("python/app.py"), &json!(12)));
+    assert_eq!((&calls[7]["line"], &calls[7]["function"]), (&json!(19), &json!("users")));
     assert_eq!((&calls[7]["nth"], &calls[7]["values"]), (&json!(7), &json!("6")));
     assert_eq!((&calls[7]["kind"], &calls[7]["library"]), (&json!("sql"), &json!("sqlite3")));
     let summary = &request["call_summary"];
     assert_eq!((&summary["count"], &summary["repeated"]["count"]), (&json!(8), &json!(7)));
-    assert_eq!(summary["repeated"]["line"], 14);
+    assert_eq!(summary["repeated"]["line"], 19);
     let listed = &server.api("requests").await[0];
     assert_eq!(&listed["call_summary"], summary);
 
@@ -133,4 +160,24 @@ async fn a_reload_changes_nothing_and_no_library_is_imported() {
     server.get("/users").await;
     let request = detail(&server, 2).await;
     assert_eq!((&request["generation"], &request["call_summary"]["count"]), (&json!(2), &json!(7)));
+}
+
+#[tokio::test]
+async fn calls_and_lines_of_threads_are_those_of_the_request_that_started_them() {
+    let server = app().await;
+    let pairs = [("/threads/a", ["thread", "pool", "own pool"].as_slice()), ("/threads/async/b", &["to_thread", "executor"])];
+    for (id, (path, places)) in (1..).zip(pairs.into_iter().cycle().take(4)) {
+        // The threads of a pool work for one request after the other.
+        server.get(path).await;
+        let name = path.rsplit('/').next().expect("a name");
+        let request = detail(&server, id).await;
+        let calls = texts(&request["calls"]);
+        let asked: Vec<_> = calls.into_iter().filter(|text| text.starts_with("select")).collect();
+        let wanted: Vec<_> = places.iter().map(|place| format!("select '{name} {place}'")).collect();
+        assert_eq!(asked, wanted);
+        let lines = request["logs"].as_array().expect("a list").iter();
+        let lines: Vec<_> = lines.map(|line| line["line"].as_str().expect("text")).collect();
+        let wanted: Vec<_> = places.iter().map(|place| format!("asks in {name} {place}")).collect();
+        assert_eq!(lines, wanted);
+    }
 }

@@ -138,7 +138,7 @@ def covers(library: str) -> None:
 def begin(kind: str, library: str, text: object, values: object = None) -> Called | None:
     """Begin a call; None if no request makes it, or a library that reports it itself."""
     try:
-        request = leases.request_id()
+        request = leases.attributed_request()
         if request is None or _host is None:
             return None
         place, through = _find_place(sys._getframe(2))

@@ -1,4 +1,4 @@
-"""Hooks libraries that talk to databases and HTTP servers, to show the calls of a request.
+"""Hooks database and HTTP libraries to show the calls of a request, and threads to attribute them.
 
 Owns the moment: a library is hooked right after it was imported, and is never imported here. A
 library of another version, whose parts are elsewhere, works as without the hook. In dev mode only.
@@ -15,7 +15,7 @@ from types import ModuleType
 from typing import Any
 
 from .._host import HostApi
-from . import call_rows, database_hooks, http_hooks
+from . import call_rows, database_hooks, http_hooks, thread_requests
 from .profile_tree import kind_of
 
 _log = logging.getLogger("snaxum")
@@ -31,6 +31,7 @@ HOOKS: dict[str, Callable[[Any], None]] = {
     "httpx2": http_hooks.hook_httpx,
     "requests.adapters": http_hooks.hook_requests,
     "aiohttp.client": http_hooks.hook_aiohttp,
+    "concurrent.futures.thread": thread_requests.hook_thread_pool,
 }
 
 _finder: _HookFinder | None = None
@@ -40,6 +41,7 @@ def install(host: HostApi) -> None:
     """Report calls to `host`, of libraries that are imported from now on; once a process."""
     global _finder
     call_rows.use(host)
+    thread_requests.install()
     if _finder is None:
         _finder = _HookFinder()
         sys.meta_path.insert(0, _finder)

@@ -143,11 +143,11 @@ class _Stream(io.TextIOWrapper):
         text = text.encode("utf-8", "replace").decode()
         is_loading = generations.is_loading()
         origin = (_origin(),) if self.finds_origin else ()
-        self._on_line(leases.request_id(), self._name, text, is_loading, *origin)
+        self._on_line(leases.attributed_request(), self._name, text, is_loading, *origin)
 
     def _masked(self, text: str) -> str:
         """Mask a line; all of it, if it belongs to a private key."""
-        line, request = self._unfinished, leases.request_id()
+        line, request = self._unfinished, leases.attributed_request()
         if line.key_lines and line.key_request == request:
             end = end_of_key(text)
             line.key_lines = line.key_lines - 1 if end is None else 0

@@ -17,13 +17,15 @@ from .generations import Generation, current
 
 
 class _ThreadContext:
-    """The request that a thread works for, and its generation."""
+    """The request that a thread works for, and its generation; or the one that it helps."""
 
-    __slots__ = ("generation", "request")
+    __slots__ = ("generation", "helped", "request")
 
     def __init__(self) -> None:
         self.generation: Generation | None = None
         self.request: int | None = None
+        # The request whose code has started this work, in dev mode.
+        self.helped: int | None = None
 
 
 # By thread id, which the system may give to a later thread. Cheaper than a `threading.local`, and
@@ -70,6 +72,14 @@ def request_id() -> int | None:
     """Return the id of the request that the caller works for; outside dev mode, not on a worker."""
     context = _contexts.get(get_ident())
     return request_of_task.get() or (context.request if context is not None else None)
+
+
+def attributed_request() -> int | None:
+    """Return the request that the caller works for, or helps; for what is shown in dev mode."""
+    context = _contexts.get(get_ident())
+    if context is None:
+        return request_of_task.get()
+    return request_of_task.get() or context.request or context.helped
 
 
 def generation_numbers() -> dict[int, int]:
@@ -176,6 +186,15 @@ def speak_for(request: int | None) -> None:
     """Attribute what the calling thread prints to a request, without working for it."""
     context = _contexts.get(get_ident()) or _add_context()
     context.request = request
+
+
+def help_request(request: int | None) -> int | None:
+    """Attribute the calling thread to a request that is not its own; return the one before."""
+    context = _contexts.get(get_ident()) or _add_context()
+    before, context.helped = context.helped, request
+    if request is None and context.request is None and context.generation is None:
+        _contexts.pop(get_ident(), None)  # a thread of the user's, which ends
+    return before
 
 
 def pin_task(generation: Generation, request: int) -> None:
