@@ -4,9 +4,11 @@
 // its columns once, in a list of `Column`. Knows nothing of a row but what its columns return.
 
 import { html, useLayoutEffect, useMemo, useState } from "../vendor/preact-htm.js";
+import { ColumnHead, nextOrder, rem } from "./column-head.js";
 import { Menu } from "./menu.js";
+import { useUniqueId } from "./unique-id.js";
 
-/** @import { Input, KeyPress, View } from "../types.js" */
+/** @import { Input, View } from "../types.js" */
 
 /**
  * A column. Without a `width` it takes a share of what the others leave, at least `min`. A narrow table
@@ -32,9 +34,7 @@ import { Menu } from "./menu.js";
 /** @typedef {{ name: string, isDescending: boolean }} Sort */
 /** @typedef {{ shown: string[], hidden: string[], widths: Record<string, number> }} Choice */
 
-const MIN_WIDTH = 3;
 const DEFAULT_MIN = 14;
-const STEP = 1;
 const KEY = "snaxum.columns.";
 
 /** The sort of each table that is not the list of a tab, for as long as the page is open. @type {Map<string, string | null>} */
@@ -142,81 +142,40 @@ function sortRows(rows, all, sort, contextOf) {
 }
 
 /**
- * The cells of the head: a click sorts, a drag of the right edge or Shift with an arrow key resizes.
+ * The cells of the head. Numbers sort the largest first, text from A to Z; a third click ends the sort.
  * @param {{ columns: any }} props
  */
 export function ColumnHeads({ columns }) {
   const { shown, widths, sort, sortBy, choice, change } = columns;
   /**
    * @param {string} name
-   * @param {number | null} width
+   * @param {number | null} width in pixels
    */
   function resize(name, width) {
     const { [name]: _, ...others } = choice.widths;
-    change({ widths: width === null ? others : { ...others, [name]: Math.max(MIN_WIDTH, width) } });
+    change({ widths: width === null ? others : { ...others, [name]: Math.round((width / rem()) * 10) / 10 } });
   }
   return shown.map((/** @type {Column<any, any>} */ { name, title, head, hint, width: usual, isNumber, sortBy: key }) => {
     const width = widths[name] ?? usual;
-    const direction = sort?.name === name ? (sort.isDescending ? "descending" : "ascending") : null;
-    /** @param {KeyPress} event */
-    function onKeyDown(event) {
-      const step = { ArrowLeft: -STEP, ArrowRight: STEP }[event.key];
-      if (!event.shiftKey || step === undefined) return;
-      event.preventDefault();
-      const cell = /** @type {HTMLElement} */ (event.currentTarget.closest("th"));
-      resize(name, Math.round(cell.offsetWidth / rem()) + step);
+    const isDescending = sort?.name === name ? sort.isDescending : null;
+    function sortByThis() {
+      const next = nextOrder(isDescending, Boolean(isNumber));
+      sortBy(next === null ? null : { name, isDescending: next });
     }
-    const about = `${hint ? `${hint}; ` : ""}${key ? "click to sort, " : ""}Shift+← and → change the width`;
     return html`
-      <th key=${name} scope="col" class=${`c-${name}${isNumber ? " number" : ""}`} aria-sort=${direction} style=${{ width: width ? `${width}rem` : "" }}>
-        <button type="button" class="head" title=${about} onKeyDown=${onKeyDown}
-          onClick=${() => key && sortBy(nextSort(name, Boolean(isNumber), sort))}>${head ? head() : title}${direction && html` <span aria-hidden="true">${sort.isDescending ? "▾" : "▴"}</span>`}</button>
-        <span class="resizer" aria-hidden="true" onPointerDown=${(/** @type {PointerEvent & { currentTarget: HTMLElement }} */ event) => drag(event, (width) => resize(name, width))}
-          onDblClick=${() => resize(name, null)}></span>
-      </th>
+      <${ColumnHead} key=${name} attributes=${{ class: `c-${name}${isNumber ? " number" : ""}`, style: { width: width ? `${width}rem` : "" } }}
+        about=${hint} direction=${isDescending === null ? null : isDescending ? "descending" : "ascending"} sort=${key ? sortByThis : null} resize=${(/** @type {number | null} */ next) => resize(name, next)}>${head ? head() : title}</>
     `;
   });
 }
 
 /**
- * Numbers sort the largest first, text from A to Z; a third click ends the sort.
- * @param {string} name
- * @param {boolean} isNumber
- * @param {Sort | null} sort
- */
-function nextSort(name, isNumber, sort) {
-  if (sort?.name !== name) return { name, isDescending: isNumber };
-  return sort.isDescending === isNumber ? { name, isDescending: !isNumber } : null;
-}
-
-/**
- * Changes the width of a head while the pointer moves, and reports it at the end.
- * @param {PointerEvent & { currentTarget: HTMLElement }} event
- * @param {(width: number) => void} done
- */
-function drag(event, done) {
-  const edge = event.currentTarget;
-  const head = /** @type {HTMLElement} */ (edge.closest("th"));
-  const [start, from] = [event.clientX, head.offsetWidth];
-  event.preventDefault();
-  edge.setPointerCapture(event.pointerId);
-  let width = from;
-  edge.onpointermove = (move) => {
-    width = Math.max(MIN_WIDTH * rem(), from + move.clientX - start);
-    head.style.width = `${width}px`;
-  };
-  edge.onpointerup = edge.onpointercancel = () => {
-    edge.onpointermove = edge.onpointerup = edge.onpointercancel = null;
-    if (width !== from) done(Math.round((width / rem()) * 10) / 10);
-  };
-}
-
-/**
  * The menu of a table: its columns, and what else there is to do with it.
- * @param {{ columns: any, children?: unknown }} props
+ * @param {{ columns: any, label?: string, children?: unknown }} props
  */
-export function ColumnMenu({ columns, children }) {
+export function ColumnMenu({ columns, label = "List", children }) {
   const { all, left, choice, change } = columns;
+  const id = useUniqueId("columns");
   /**
    * @param {Column<any, any>} column
    * @param {boolean} isShown
@@ -227,10 +186,10 @@ export function ColumnMenu({ columns, children }) {
     change(isExtra ? { shown: list } : { hidden: list });
   }
   return html`
-    <${Menu} label="List" testid="column-menu">
+    <${Menu} label=${label} testid="column-menu">
       ${children}
-      <b id="columns-title">Columns</b>
-      <ul aria-labelledby="columns-title">
+      <b id=${id}>Columns</b>
+      <ul aria-labelledby=${id}>
         ${all.map((/** @type {Column<any, any>} */ column) => html`
           <li key=${column.name}>
             <label><input type="checkbox" name=${`column-${column.name}`} checked=${isChosen(column, choice)} onChange=${(/** @type {Input} */ event) => choose(column, event.target.checked)} />
@@ -242,10 +201,6 @@ export function ColumnMenu({ columns, children }) {
       <button type="button" onClick=${() => change({ shown: [], hidden: [], widths: {} })}>Reset columns and widths</button>
     </>
   `;
-}
-
-function rem() {
-  return parseFloat(getComputedStyle(document.documentElement).fontSize) || 13;
 }
 
 /**

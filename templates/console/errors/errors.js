@@ -5,9 +5,10 @@
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { Breakable } from "../components/breakable.js";
+import { ColumnMenu, useColumns } from "../components/columns.js";
 import { textMatcher } from "../components/filter.js";
 import { timeOfDay, version, visible } from "../components/format.js";
-import { navigateRows, onRowClick } from "../components/table-nav.js";
+import { ListTable } from "../components/list-table.js";
 import { formatHash } from "../page/url-hash.js";
 import { Replay } from "../requests/replay.js";
 import { Actions } from "../requests/request-details.js";
@@ -18,21 +19,32 @@ import { Traceback } from "./traceback.js";
 import { useErrorActions } from "./error-actions.js";
 
 /** @import { TrackedError } from "snaxum-events" */
+/** @import { Column } from "../components/columns.js" */
 /** @import { State } from "../server/store.js" */
 /** @import { View } from "../types.js" */
 
 // A traceback that changes faster than this cannot be read.
 const MIN_SHOWN_MS = 1000;
 
+/** @type {Column<TrackedError, null>[]} */
+const COLUMNS = [
+  { name: "error", title: "Error", min: 12, sortBy: ({ error }) => error.type, cell: (tracked) => html`<${Row} tracked=${tracked} />` },
+  { name: "last", title: "Last", hint: "when it was last raised", width: 6, rank: 1, isExtra: true, isNumber: true, sortBy: ({ last_ms }) => last_ms, cell: ({ last_ms }) => timeOfDay(last_ms), cellClass: () => "dim" },
+  { name: "state", title: "State", width: 6, rank: 2, isExtra: true, sortBy: ({ state }) => (state === "open" ? 0 : 1), cell: ({ state }) => state },
+  { name: "count", title: "Times", width: 4.5, isNumber: true, sortBy: ({ count }) => count, cell: ({ count }) => count },
+];
+
 /** @param {View} view */
-export function Errors({ state, filter, open, run, onOpen }) {
+export function Errors({ state, filter, open, run, onOpen, order, onOrder }) {
   const all = state.errors;
   const opened = all.find(({ id }) => String(id) === open && (!run || run === state.runId));
   useNewFailure(state, () => open !== null && onOpen(null));
   const newest = useThrottled(opened ?? openErrors(all)[0] ?? all[0]);
   const shown = opened && opened.id !== newest?.id ? opened : newest;
   const matches = textMatcher(filter);
-  const listed = all.filter((each) => matches(each.error.type, each.error.message, placeOf(each), victimsOf(each), each.state));
+  const columns = useColumns("errors", COLUMNS, { order, onOrder });
+  const matching = all.filter((each) => matches(each.error.type, each.error.message, placeOf(each), victimsOf(each), each.state));
+  const listed = columns.sorted(matching, () => null);
   useStepKeys(listed, shown, onOpen);
 
   if (!shown) {
@@ -46,21 +58,9 @@ export function Errors({ state, filter, open, run, onOpen }) {
   return html`
     <div class="errors">
       <div class="list">
-        <table class="rows error-rows">
-          <caption class="visually-hidden">Errors, the newest first</caption>
-          <thead>
-            <tr><th scope="col">Error</th><th scope="col" class="c-count number">Times</th></tr>
-          </thead>
-          <tbody onKeyDown=${navigateRows}>
-            ${listed.map((tracked, index) => html`
-              <tr key=${tracked.id} data-row data-testid="error-row" tabindex=${index === 0 ? 0 : -1}
-                aria-current=${tracked.id === shown.id ? "true" : null} onClick=${onRowClick(() => onOpen(String(tracked.id)))}>
-                <td><${Row} tracked=${tracked} /></td>
-                <td class="c-count number">${tracked.count}</td>
-              </tr>
-            `)}
-          </tbody>
-        </table>
+        <div class="toolbar"><${ColumnMenu} columns=${columns} /></div>
+        <${ListTable} columns=${columns} rows=${matching} keyOf=${(/** @type {TrackedError} */ { id }) => id} className="error-rows" testid="error-row" caption=${columns.sort ? "Errors" : "Errors, the newest first"}
+          open=${(/** @type {TrackedError} */ { id }) => onOpen(String(id))} attributesOf=${(/** @type {TrackedError} */ { id }) => ({ "aria-current": id === shown.id ? "true" : null })} />
         ${!listed.length && html`<p class="no-results">No error matches <q>${filter}</q>.</p>`}
       </div>
       <section class="details" aria-label="Error">

@@ -3,12 +3,14 @@
 // Never starts a reload: reload-controls.js does.
 
 /** @import { Reload, RouteDiff, RouteRef } from "snaxum-events" */
+/** @import { Column } from "../components/columns.js" */
 /** @import { View } from "../types.js" */
 /** @import { State } from "../server/store.js" */
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
 import { ContractList, ContractSummary } from "./contract.js";
 import { changedSinceReload } from "../errors/failures.js";
+import { ColumnMenu, useColumns } from "../components/columns.js";
 import { textMatcher } from "../components/filter.js";
 import { milliseconds, pluralize, timeOfDay, version, visible } from "../components/format.js";
 import { ImportPaths } from "./import-path.js";
@@ -17,7 +19,8 @@ import { PhaseBar, PhaseLegend, PhaseScale, PhaseTable, RELOAD_PHASES } from "..
 import { Logs } from "../requests/request-parts.js";
 import { MARKERS } from "../routes/route-lines.js";
 import { SourceLink } from "../components/source-link.js";
-import { KeyedRows, navigateRows, onRowClick, useLinkedRow } from "../components/table-nav.js";
+import { ListTable } from "../components/list-table.js";
+import { useLinkedRow } from "../components/table-nav.js";
 import { Traceback } from "../errors/traceback.js";
 import { useFetch } from "../server/use-fetch.js";
 
@@ -43,8 +46,34 @@ const STRATEGIES = {
 /** @typedef {keyof RouteDiff} Kind */
 const KINDS = /** @type {Kind[]} */ (Object.keys(MARKERS));
 
+/** @typedef {{ isOpen: boolean, pinResults?: { passing: number, failing: number } }} RowContext */
+
+/** @type {Column<Reload, RowContext>[]} */
+const COLUMNS = [
+  { name: "time", title: "Time", width: 6, rank: 5, sortBy: ({ time_ms }) => time_ms, cell: ({ time_ms }) => timeOfDay(time_ms), cellClass: () => "dim" },
+  {
+    name: "outcome", title: "Outcome", width: 9.5, sortBy: ({ outcome }) => outcome,
+    cell({ outcome }, { isOpen }) {
+      const { glyph, word, className } = OUTCOMES[outcome] ?? { glyph: "?", word: outcome, className: "dim" };
+      return html`<button type="button" class=${`expander ${className}`} tabindex="-1" aria-expanded=${isOpen}>${glyph} ${visible(word)}</button>`;
+    },
+  },
+  {
+    name: "serving", title: "Version", hint: "version of your code that is live after the reload", width: 5.5, rank: 2, sortBy: ({ generation }) => generation,
+    cell: ({ outcome, generation }) => (outcome === "ok" ? generation : html`<span class="dim">${generation ? `still ${generation}` : "none"}</span>`),
+  },
+  { name: "total", title: "Total", width: 5.5, rank: 4, isNumber: true, sortBy: ({ total_ms }) => total_ms, cell: ({ total_ms }) => milliseconds(total_ms) },
+  { name: "bar", title: "Phases", head: () => html`<${PhaseScale} />`, width: 10, rank: 1, cell: ({ phases, total_ms }) => html`<${PhaseBar} phases=${phases} total_ms=${total_ms} />` },
+  { name: "modules", title: "Modules", hint: "modules that ran again", width: 5.5, rank: 3, isExtra: true, isNumber: true, sortBy: ({ modules }) => modules.length, cell: ({ modules }) => modules.length },
+  { name: "files", title: "Files", min: 10, rank: 3, sortBy: ({ files, cause }) => files[0] ?? cause, cell: ({ files, cause }) => html`<span title=${files.map(visible).join("\n")}>${filesText(files, cause)}</span>` },
+  {
+    name: "diff", title: "Changes", min: 12,
+    cell: (reload, { pinResults }) => html`${reload.traceback ? html`<span class="bad">${visible(reload.traceback.type)}</span> ${visible(reload.traceback.message)}` : diffText(reload)}${pinResults && html` <${PinResults} results=${pinResults} />`}${reload.contract && html` <${ContractSummary} contract=${reload.contract} />`}`,
+  },
+];
+
 /** @param {View} props */
-export function Reloads({ state, filter, open, run, onOpen }) {
+export function Reloads({ state, filter, open, run, onOpen, order, onOrder }) {
   const [opened, setOpened] = useState(/** @type {Set<number>} */ (new Set()));
   // A new process numbers its reloads from 1 again.
   const runId = useRef(state.runId);
@@ -68,6 +97,7 @@ export function Reloads({ state, filter, open, run, onOpen }) {
     if (!isClosing) onOpen(String(id));
     else if (String(id) === open) onOpen(null);
   }
+  const columns = useColumns("reloads", COLUMNS, { order, onOrder });
   const matches = textMatcher(filter);
   const reloads = state.reloads.filter(({ generation, outcome, cause, files, traceback }) =>
     matches(version(generation), OUTCOMES[outcome]?.word, cause, ...files, traceback?.type ?? "", traceback?.message ?? ""),
@@ -84,50 +114,13 @@ export function Reloads({ state, filter, open, run, onOpen }) {
   const isGone = open !== null && !(isOfThisRun && state.reloads.some(({ id }) => String(id) === open));
   return html`
     <div class="list" ref=${linked}>
-      <div class="toolbar"><${PhaseLegend} phases=${RELOAD_PHASES} /></div>
+      <div class="toolbar"><${PhaseLegend} phases=${RELOAD_PHASES} /><${ColumnMenu} columns=${columns} /></div>
       ${isGone && html`<p class="problem" role="status">Reload #${visible(open)} is not listed: ${isOfThisRun ? "only the newest reloads are stored" : "it belongs to a process that has ended"}.</p>`}
-      <table class="rows reload-rows">
-        <caption class="visually-hidden">Newest reloads first</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="c-time">Time</th>
-            <th scope="col" class="c-outcome">Outcome</th>
-            <th scope="col" class="c-serving"><abbr title="version of your code that is live after the reload">Version</abbr></th>
-            <th scope="col" class="c-total number">Total</th>
-            <th scope="col" class="c-bar"><${PhaseScale} /></th>
-            <th scope="col" class="c-files">Files</th>
-            <th scope="col" class="c-diff">Changes</th>
-          </tr>
-        </thead>
-        <tbody onKeyDown=${navigateRows}>
-          ${reloads.map((reload, index) => html`<${KeyedRows} key=${`${state.runId} ${reload.id}`}>
-            <${ReloadRow} reload=${reload} pinResults=${reload.outcome === "ok" ? state.pinResults[reload.generation] : undefined} isFirst=${index === 0}
-              isOpen=${isOpen(reload.id)} toggle=${() => toggle(reload.id)} />
-            ${isOpen(reload.id) && html`<tr class="expanded-row"><td colspan="7"><${ReloadDetails} reload=${reload} state=${state} /></td></tr>`}
-          </>`)}
-        </tbody>
-      </table>
+      <${ListTable} columns=${columns} rows=${reloads} keyOf=${(/** @type {Reload} */ { id }) => `${state.runId} ${id}`} className="reload-rows" testid="reload-row" caption=${columns.sort ? "Reloads" : "Newest reloads first"}
+        contextOf=${(/** @type {Reload} */ { id, outcome, generation }) => ({ isOpen: isOpen(id), pinResults: outcome === "ok" ? state.pinResults[generation] : undefined })}
+        open=${(/** @type {Reload} */ { id }) => toggle(id)} unfolded=${(/** @type {Reload} */ reload) => isOpen(reload.id) && html`<${ReloadDetails} reload=${reload} state=${state} />`} attributesOf=${(/** @type {Reload} */ { id }) => ({ "data-key": id })} />
       ${!reloads.length && html`<p class="no-results">No reload matches <q>${filter}</q>.</p>`}
     </div>
-  `;
-}
-
-/** @param {{ reload: Reload, pinResults?: { passing: number, failing: number }, isFirst: boolean, isOpen: boolean, toggle: () => void }} props */
-function ReloadRow({ reload, pinResults, isFirst, isOpen, toggle }) {
-  const { id, time_ms, outcome, generation, total_ms, phases, files, cause, traceback } = reload;
-  const { glyph, word, className } = OUTCOMES[outcome] ?? { glyph: "?", word: outcome, className: "dim" };
-  return html`
-    <tr data-row data-key=${id} data-testid="reload-row" tabindex=${isFirst ? 0 : -1} onClick=${onRowClick(toggle)}>
-      <td class="c-time dim">${timeOfDay(time_ms)}</td>
-      <td class="c-outcome">
-        <button type="button" class=${`expander ${className}`} tabindex="-1" aria-expanded=${isOpen}>${glyph} ${visible(word)}</button>
-      </td>
-      <td class="c-serving">${outcome === "ok" ? generation : html`<span class="dim">${generation ? `still ${generation}` : "none"}</span>`}</td>
-      <td class="c-total number">${milliseconds(total_ms)}</td>
-      <td class="c-bar"><${PhaseBar} phases=${phases} total_ms=${total_ms} /></td>
-      <td class="c-files" title=${files.map(visible).join("\n")}>${filesText(files, cause)}</td>
-      <td class="c-diff">${traceback ? html`<span class="bad">${visible(traceback.type)}</span> ${visible(traceback.message)}` : diffText(reload)}${pinResults && html` <${PinResults} results=${pinResults} />`}${reload.contract && html` <${ContractSummary} contract=${reload.contract} />`}</td>
-    </tr>
   `;
 }
 

@@ -4,6 +4,7 @@
 // of values.js has them.
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { ColumnHead, nextOrder, rem } from "../components/column-head.js";
 import { CopyButton } from "../components/copy-button.js";
 import { pluralize, visible } from "../components/format.js";
 import { saveFile } from "../components/save.js";
@@ -67,7 +68,10 @@ function Grid({ table: { columns, length }, rows, label, sort, setSort, hasStats
   const id = useUniqueId("table");
   const view = useViewport(scrolled);
   const height = rowHeight();
-  const { edges, width, numbers } = useMemo(() => layout(columns, length), [columns]);
+  const usual = useMemo(() => usualWidths(columns, length), [columns]);
+  // The widths that the user has chosen, by column.
+  const [chosen, setChosen] = useState(/** @type {Record<number, number>} */ ({}));
+  const { edges, width, numbers } = useMemo(() => layout(usual, length, chosen), [usual, chosen]);
   const head = height * (1 + (hasStats ? STATS_ROWS : 0));
   const [fromRow, endRow] = visibleItems(view.top, view.height, height, rows.length);
   const [from, end] = columnsIn(edges, view.left, view.left + view.width - numbers);
@@ -96,7 +100,20 @@ function Grid({ table: { columns, length }, rows, label, sort, setSort, hasStats
     else if (edges[next.column + 1] > element.scrollLeft + view.width - numbers) element.scrollLeft = edges[next.column + 1] - view.width + numbers;
   }
 
-  const sortBy = (/** @type {number} */ index) => setSort(sort?.column !== index ? { column: index, isDescending: false } : sort.isDescending ? null : { column: index, isDescending: true });
+  const orderOf = (/** @type {number} */ index) => (sort?.column === index ? sort.isDescending : null);
+  /** @param {number} index */
+  function sortBy(index) {
+    const isDescending = nextOrder(orderOf(index), false);
+    setSort(isDescending === null ? null : { column: index, isDescending });
+  }
+  /**
+   * @param {number} index
+   * @param {number | null} width
+   */
+  function resize(index, width) {
+    const { [index]: _, ...others } = chosen;
+    setChosen(width === null ? others : { ...others, [index]: width });
+  }
   const isActive = (/** @type {number} */ row, /** @type {number} */ column) => active?.row === row && active.column === column;
   const gap = (/** @type {string} */ key) => html`<td key=${key} class="gap" aria-hidden="true"></td>`;
   return html`
@@ -109,9 +126,8 @@ function Grid({ table: { columns, length }, rows, label, sort, setSort, hasStats
             <th scope="col" class="row-number" aria-colindex="1"><span class="visually-hidden">Row</span></th>
             ${gap("before")}
             ${shown.map(({ column, index }) => html`
-              <th key=${index} scope="col" aria-colindex=${index + 2} aria-sort=${sort?.column !== index ? null : sort.isDescending ? "descending" : "ascending"}>
-                <button type="button" title=${`Sort by ${visible(column.name)}`} onClick=${() => sortBy(index)}><b>${visible(column.name) || "(no name)"}</b> <span class="dim">${visible(column.type)}</span>${sort?.column === index && html` <span aria-hidden="true">${sort.isDescending ? "▼" : "▲"}</span>`}</button>
-              </th>
+              <${ColumnHead} key=${index} attributes=${{ "aria-colindex": index + 2 }} about=${visible(column.name)} sort=${() => sortBy(index)} isLive resize=${(/** @type {number | null} */ width) => resize(index, width)}
+                direction=${orderOf(index) === null ? null : orderOf(index) ? "descending" : "ascending"}><b>${visible(column.name) || "(no name)"}</b> <span class="dim">${visible(column.type)}</span></>
             `)}
             ${gap("after")}
           </tr>
@@ -190,24 +206,40 @@ function within(index, count) {
 }
 
 /**
- * Returns the left edge of each column in pixels, and after the last one, the `width` of all; and the width of
- * the row numbers.
+ * Returns the width of each column in pixels, for its name, its first values and its statistics.
  * @param {Column[]} columns
  * @param {number} length
  */
-function layout(columns, length) {
-  const letter = 0.56 * parseFloat(getComputedStyle(document.documentElement).fontSize);
-  const edges = [0];
-  let width = 0;
-  for (const { name, type, at, isNumeric } of columns) {
+function usualWidths(columns, length) {
+  const letter = letterWidth();
+  return columns.map(({ name, type, at, isNumeric }) => {
     let letters = 0;
     for (let row = 0; row < Math.min(length, SAMPLED_ROWS); row += 1) letters = Math.max(letters, cellText(at(row), MAX_WIDTH).length);
     // The statistics have the smallest and the largest value on one line, in smaller letters.
     const needed = Math.max(MIN_WIDTH, name.length + type.length + 2, letters, isNumeric ? 1.9 * letters : 0);
-    width += Math.round(Math.min(MAX_WIDTH, needed + 2) * letter);
+    return Math.round(Math.min(MAX_WIDTH, needed + 2) * letter);
+  });
+}
+
+/**
+ * Returns the left edge of each column in pixels, and after the last one, the `width` of all; and the width of
+ * the row numbers.
+ * @param {number[]} usual
+ * @param {number} length
+ * @param {Record<number, number>} chosen
+ */
+function layout(usual, length, chosen) {
+  const edges = [0];
+  let width = 0;
+  for (const [index, each] of usual.entries()) {
+    width += chosen[index] ?? each;
     edges.push(width);
   }
-  return { edges, width, numbers: Math.round((String(length).length + 3) * letter) };
+  return { edges, width, numbers: Math.round((String(length).length + 3) * letterWidth()) };
+}
+
+function letterWidth() {
+  return 0.56 * rem();
 }
 
 /**

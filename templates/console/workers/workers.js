@@ -20,10 +20,12 @@
 
 import { html, useRef } from "../vendor/preact-htm.js";
 import { LineChart, Sparkline } from "../components/charts.js";
+import { ColumnMenu, useColumns } from "../components/columns.js";
 import { textMatcher } from "../components/filter.js";
-import { milliseconds, pluralize, timeOfDay, visible } from "../components/format.js";
-import { navigateRows } from "../components/table-nav.js";
+import { milliseconds, pluralize, visible } from "../components/format.js";
+import { ListTable } from "../components/list-table.js";
 import { useFetch } from "../server/use-fetch.js";
+import { BACKGROUND_COLUMNS, EXIT_COLUMNS, RUNNING_COLUMNS, SLOWEST_COLUMNS, THREAD_COLUMNS, poolColumns } from "./worker-columns.js";
 
 const FETCH_INTERVAL_MS = 1000;
 const SAMPLES = 60;
@@ -39,6 +41,7 @@ export function Workers({ state, traffic, filter }) {
   const matches = textMatcher(filter);
   const threads = /** @type {Thread[]} */ (dispatch);
   const busyThreads = threads.filter(({ request }) => request);
+  const contextOf = () => ({ current: generation });
   return html`
     <div class="workers" data-testid="workers">
       ${problem && html`<p class="warn" role="status">▲ Not up to date: ${visible(problem)}.</p>`}
@@ -49,20 +52,8 @@ export function Workers({ state, traffic, filter }) {
           <p class="dim" data-testid="busy-threads">${busyThreads.length} of ${dispatch.length} busy</p>
           <${Sparkline} values=${busy} top=${dispatch.length} label=${`busy Python threads in the last minute, of ${dispatch.length}`} />
         </header>
-        ${busyThreads.length > 0 && html`<table class="rows">
-          <caption class="visually-hidden">Busy Python threads and their requests</caption>
-          <thead><tr><th scope="col" class="c-handler">Thread</th><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="version of the code that handles the request">Version</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
-          <tbody onKeyDown=${navigateRows}>
-            ${busyThreads.filter(({ name, request }) => matches(name, filterText(request))).map(({ name, request, replaced }, index) => html`
-              <tr key=${name} class="static" data-row data-testid="dispatch-row" tabindex=${index === 0 ? 0 : -1}>
-                <td class="c-handler">${visible(name)}${replaced && html` <b class="warn" title="its handler exceeded the time limit">▲ replaced</b>`}</td>
-                <td class="c-path"><${RequestLine} request=${request} /></td>
-                <td class="c-outcome"><${Version} number=${request?.generation} current=${generation} /></td>
-                <td class="c-total number">${age(request)}</td>
-              </tr>
-            `)}
-          </tbody>
-        </table>`}
+        ${busyThreads.length > 0 && html`<${WorkerTable} name="threads" all=${THREAD_COLUMNS} rows=${busyThreads.filter(({ name, request }) => matches(name, filterText(request)))} keyOf=${(/** @type {Thread} */ { name }) => name}
+          contextOf=${contextOf} testid="dispatch-row" caption="Busy Python threads and their requests" />`}
       </section>
       <${RequestList} title="Queue" about=${`waiting for a Python thread, of ${capacity} at most`} list=${queue} matches=${matches} generation=${generation} />
       <${SlowestRoutes} routes=${slowest} matches=${matches} />
@@ -72,6 +63,22 @@ export function Workers({ state, traffic, filter }) {
       ${websockets?.count > 0 && html`<${RequestList} title="WebSockets" about="open" list=${websockets} matches=${matches} generation=${generation} />`}
       <${Pool} pool=${pool} poolRequests=${poolRequests} generation=${generation} matches=${matches} />
       ${pool?.handlers?.map((/** @type {any} */ each) => html`<${Pool} key=${each.handler} pool=${each} title=${`Workers of ${visible(each.handler)}`} generation=${generation} matches=${matches} />`)}
+    </div>
+  `;
+}
+
+/**
+ * A table with its menu of columns; its rows are only read.
+ * @param {{
+ *   name: string, all: any[], rows: any[], keyOf: (row: any) => string | number, contextOf?: () => unknown, caption: string, testid?: string,
+ * }} props
+ */
+function WorkerTable({ name, all, ...props }) {
+  const columns = useColumns(`workers-${name}`, all);
+  return html`
+    <div class="worker-table">
+      <${ColumnMenu} columns=${columns} label="Columns" />
+      <${ListTable} ...${props} columns=${columns} />
     </div>
   `;
 }
@@ -111,34 +118,10 @@ function SlowestRoutes({ routes, matches }) {
         <p class="dim">${routes.length === 0 ? "no requests yet" : "by their mean time since the start of the server"}</p>
       </header>
       ${shown.length > 0 && html`
-        <table class="rows slowest-rows">
-          <caption class="visually-hidden">Slowest routes first</caption>
-          <thead><tr><th scope="col" class="c-method">Method</th><th scope="col">Route</th><th scope="col" class="c-count number">Requests</th><th scope="col" class="c-total number">Mean</th><th scope="col" class="c-total c-p50 number"><abbr title="50 % of the requests took at most this long">p50</abbr></th><th scope="col" class="c-total number"><abbr title="99 % of the requests took at most this long">p99</abbr></th><th scope="col" class="c-count number"><abbr title="responses with a status from 500 on">Errors</abbr></th></tr></thead>
-          <tbody onKeyDown=${navigateRows}>
-            ${shown.map((row, index) => html`
-              <tr key=${`${row.method} ${row.route}`} class="static" data-row data-testid="slowest-row" tabindex=${index === 0 ? 0 : -1}>
-                <td class="c-method">${visible(row.method)}</td>
-                <td class="c-path"><code>${visible(row.route)}</code></td>
-                <td class="c-count number">${row.requests}</td>
-                <td class="c-total number">${milliseconds(row.mean_ms)}</td>
-                <td class="c-total c-p50 number">${bound(row.p50_ms)}</td>
-                <td class="c-total number">${bound(row.p99_ms)}</td>
-                <td class=${`c-count number ${row.errors ? "bad" : "dim"}`}>${row.errors}</td>
-              </tr>
-            `)}
-          </tbody>
-        </table>
+        <${WorkerTable} name="slowest" all=${SLOWEST_COLUMNS} rows=${shown} keyOf=${(/** @type {SlowRoute} */ { method, route }) => `${method} ${route}`} testid="slowest-row" caption="Slowest routes first" />
       `}
     </section>
   `;
-}
-
-/**
- * A quantile, of which only the bound is known.
- * @param {number | null} ms
- */
-function bound(ms) {
-  return ms == null ? "> 30 s" : `≤ ${milliseconds(ms)}`;
 }
 
 /**
@@ -155,13 +138,7 @@ function RequestList({ title, about, list, none, matches, generation }) {
         <p class="dim">${list ? `${pluralize(list.count, "request")} ${about}` : (none ?? "unknown during a reload")}</p>
       </header>
       ${shown.length > 0 && html`
-        <table class="rows">
-          <caption class="visually-hidden">${title}: ${about}</caption>
-          <thead><tr><th scope="col">Request</th><th scope="col" class="c-outcome"><abbr title="version of the code that handles the request">Version</abbr></th><th scope="col" class="c-total number"><abbr title="time since the request arrived">Age</abbr></th></tr></thead>
-          <tbody onKeyDown=${navigateRows}>
-            ${shown.map((request, index) => html`<tr key=${request.id} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><${RequestLine} request=${request} /></td><td class="c-outcome"><${Version} number=${request.generation} current=${generation} /></td><td class="c-total number">${age(request)}</td></tr>`)}
-          </tbody>
-        </table>
+        <${WorkerTable} name=${title} all=${RUNNING_COLUMNS} rows=${shown} keyOf=${(/** @type {Running} */ request) => request.id} contextOf=${() => ({ current: generation })} caption=${`${title}: ${about}`} />
       `}
       ${list && list.count > list.requests.length && html`<p class="dim">Showing the first ${list.requests.length}.</p>`}
     </section>
@@ -180,13 +157,8 @@ function Background({ functions, matches, generation }) {
         <h2 id="background-title">After responses</h2>
         <p class="dim">${pluralize(functions.length, "background function")}</p>
       </header>
-      <table class="rows">
-        <caption class="visually-hidden">Background functions and their requests</caption>
-        <thead><tr><th scope="col">Function</th><th scope="col" class="c-outcome"><abbr title="version of its code">Version</abbr></th><th scope="col" class="c-total number">Age</th></tr></thead>
-        <tbody onKeyDown=${navigateRows}>
-          ${shown.map((each, index) => html`<tr key=${index} class="static" data-row tabindex=${index === 0 ? 0 : -1}><td class="c-path"><span class="dim">#${visible(each.request)}</span> <code>${visible(each.function)}</code></td><td class="c-outcome"><${Version} number=${each.generation} current=${generation} /></td><td class="c-total number">${age(each)}</td></tr>`)}
-        </tbody>
-      </table>
+      <${WorkerTable} name="background" all=${BACKGROUND_COLUMNS} rows=${shown.map((each, index) => ({ ...each, index }))} keyOf=${(/** @type {{ index: number }} */ { index }) => index} contextOf=${() => ({ current: generation })}
+        caption="Background functions and their requests" />
     </section>
   `;
 }
@@ -214,47 +186,12 @@ function Pool({ pool, poolRequests, generation, matches, title = "Process pool" 
       ${workers.length === 0
         ? html`<p class="dim">${isDask ? "No workers: tasks wait until the cluster has one." : "No processes yet: the first handler that uses the pool starts them."}</p>`
         : html`
-          <table class="rows pool-rows">
-            <caption class="visually-hidden">Processes of the pool</caption>
-            <thead>
-              <tr>
-                <th scope="col" class="c-method">PID</th>
-                ${areNumbered && html`<th scope="col" class="c-count number"><abbr title="its number: snaxum.worker.device">Device</abbr></th>`}
-                <th scope="col" class="c-outcome"><abbr title="version of the code that the process has">Version</abbr></th>
-                <th scope="col" class="c-method">State</th>
-                <th scope="col">Task</th>
-                <th scope="col" class="c-total number">Elapsed</th>
-                <th scope="col" class="c-count number">Done</th>
-                <th scope="col" class="c-count number">Failed</th>
-                <th scope="col" class="c-total number"><abbr title="resident memory">RSS</abbr></th>
-              </tr>
-            </thead>
-            <tbody onKeyDown=${navigateRows}>
-              ${workers.filter(({ pid, address, task }) => matches(String(pid), address ?? "", task ?? "")).map((worker, index) => html`<${PoolRow} key=${worker.address ?? worker.pid ?? index} worker=${worker} isNumbered=${areNumbered} isFirst=${index === 0} generation=${generation} />`)}
-            </tbody>
-          </table>
+          <${WorkerTable} key=${String(areNumbered)} name=${areNumbered ? "handler-pool" : "pool"} all=${poolColumns(areNumbered)} rows=${workers.filter(({ pid, address, task }) => matches(String(pid), address ?? "", task ?? "")).map((worker, index) => ({ ...worker, index }))}
+            keyOf=${(/** @type {PoolWorker & { index: number }} */ { address, pid, index }) => address ?? pid ?? index} contextOf=${() => ({ current: generation })} testid="pool-row" caption="Processes of the pool" />
         `}
       ${exits.length > 0 && html`<${Exits} exits=${exits} replaced=${replaced} />`}
       ${poolRequests && poolRequests.count > 0 && html`<${RequestList} title="Requests using the pool" about="running in the pool or waiting for it" list=${poolRequests} matches=${matches} generation=${generation} />`}
     </section>
-  `;
-}
-
-/** @param {{ worker: PoolWorker, isNumbered: boolean, isFirst: boolean, generation: number }} props */
-function PoolRow({ worker, isNumbered, isFirst, generation }) {
-  const { pid, device, address, busy, task, task_ms, stale, done, failed, rss_bytes } = worker;
-  return html`
-    <tr class="static" data-row data-testid="pool-row" tabindex=${isFirst ? 0 : -1}>
-      <td class="c-method" title=${address && visible(address)}>${pid ?? html`<span class="dim">${address ? "–" : "ended"}</span>`}</td>
-      ${isNumbered && html`<td class="c-count number">${device}</td>`}
-      <td class="c-outcome">${worker.generation ? String(worker.generation) : html`<span class="dim">–</span>`}${stale && html` <b class="warn" title=${`version ${generation} is live; the process updates before its next task`}>▲ stale</b>`}</td>
-      <td class="c-method">${busy ? "● busy" : html`<span class="dim">○ idle</span>`}</td>
-      <td class="c-path">${task && html`<code>${visible(task)}</code>`}</td>
-      <td class="c-total number">${task_ms != null && milliseconds(task_ms)}</td>
-      <td class="c-count number">${done}</td>
-      <td class=${`c-count number ${failed ? "bad" : "dim"}`}>${failed}</td>
-      <td class="c-total number">${rss_bytes == null ? html`<span class="dim">–</span>` : `${(rss_bytes / 2 ** 20).toFixed(0)} MiB`}</td>
-    </tr>
   `;
 }
 
@@ -269,62 +206,14 @@ function Exits({ exits, replaced }) {
         <h3 id="exits-title">Exited processes</h3>
         ${replaced > exits.length && html`<p class="dim">Showing the newest ${exits.length} of ${replaced}.</p>`}
       </header>
-      <table class="rows exit-rows">
-        <caption class="visually-hidden">Newest exits first</caption>
-        <thead>
-          <tr>
-            <th scope="col" class="c-time">Time</th>
-            <th scope="col" class="c-method">PID</th>
-            <th scope="col" class="c-files">Reason</th>
-            <th scope="col">Task</th>
-            <th scope="col" class="c-outcome">Replaced by</th>
-          </tr>
-        </thead>
-        <tbody onKeyDown=${navigateRows}>
-          ${exits.toReversed().map(({ time_ms, pid, task, exit_code, was_killed, successor }, index) => html`
-            <tr key=${`${pid} ${time_ms}`} class="static" data-row tabindex=${index === 0 ? 0 : -1}>
-              <td class="c-time dim">${timeOfDay(time_ms)}</td>
-              <td class="c-method">${pid}</td>
-              <td class="c-files">${was_killed ? "stopped: its request was cancelled" : html`<span class="bad">✖ ${exitText(exit_code)}</span>`}</td>
-              <td class="c-path">${task ? html`<code>${visible(task)}</code>` : html`<span class="dim">none</span>`}</td>
-              <td class="c-outcome">${successor}</td>
-            </tr>
-          `)}
-        </tbody>
-      </table>
+      <${WorkerTable} name="exits" all=${EXIT_COLUMNS} rows=${exits.toReversed()} keyOf=${(/** @type {Exit} */ { pid, time_ms }) => `${pid} ${time_ms}`} caption="Newest exits first" />
     </section>
   `;
-}
-
-/** @param {number | null} code */
-function exitText(code) {
-  if (code == null) return "exited";
-  return code < 0 ? `killed by signal ${-code}` : `exited with code ${code}`;
-}
-
-/**
- * The version that handles a request, marked if it is not the live one.
- * @param {{ number?: number | null, current: number }} props
- */
-function Version({ number, current }) {
-  if (number == null) return html`<span class="dim">–</span>`;
-  return html`${number}${number < current && html` <b class="warn" title=${`version ${current} is live; a request finishes with the code that it started with`}>▲ old</b>`}`;
-}
-
-/** @param {{ request: Running | null }} props */
-function RequestLine({ request }) {
-  if (!request) return html`<span class="dim">○ idle</span>`;
-  return html`<span class="dim">#${visible(request.id)}</span> <code>${visible(request.method)} ${visible(request.path)}</code>`;
 }
 
 /** @param {Running | null} request */
 function filterText(request) {
   return request ? `#${request.id} ${request.method ?? ""} ${request.path ?? ""}` : "idle";
-}
-
-/** @param {{ age_ms?: number } | null} request */
-function age(request) {
-  return request?.age_ms == null ? "" : milliseconds(request.age_ms);
 }
 
 /** @param {{ dispatch: Thread[] }} data */
