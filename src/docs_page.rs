@@ -16,13 +16,17 @@ use crate::templates;
 #[include = "*.css"]
 struct DocsAssets;
 
-/// The form that sends requests, which the console has too, with what it imports.
+/// The form that sends requests, which the console has too, with what it imports, and their style.
 #[derive(Embed)]
 #[folder = "templates/console"]
 #[include = "try-it/*.js"]
 #[include = "try-it/*.css"]
 #[include = "vendor/preact-htm.js"]
 #[include = "components/format.js"]
+#[include = "components/facts.css"]
+#[include = "page/base.css"]
+#[include = "page/colors.css"]
+#[include = "page/theme.css"]
 struct FormAssets;
 
 /// Renders the page, with the URLs of the OpenAPI document, of the files, and of the path `/`.
@@ -56,7 +60,7 @@ mod tests {
         assert!(page.contains("&lt;b&gt;"), "{page}");
         let named = page.split("\"docs/").skip(1).filter_map(|rest| rest.split('"').next());
         let named: Vec<&str> = named.collect();
-        assert_eq!(named.len(), 4, "{page}");
+        assert_eq!(named.len(), 8, "{page}");
         for name in named {
             assert!(asset(name).is_some(), "{name}");
         }

@@ -4,25 +4,15 @@
 import { html, render } from "./vendor/preact-htm.js";
 import { TryForm } from "./try-it/form.js";
 
+// RapiDoc's attributes, and the colors of theme.css that they get.
 const COLORS = {
-  light: {
-    "bg-color": "#ffffff",
-    "text-color": "#1a1f27",
-    "primary-color": "#0a58b8",
-    "nav-bg-color": "#f4f5f8",
-    "nav-text-color": "#1a1f27",
-    "nav-hover-bg-color": "#e2ecfb",
-    "nav-accent-color": "#0a58b8",
-  },
-  dark: {
-    "bg-color": "#12151a",
-    "text-color": "#dfe4ec",
-    "primary-color": "#82b8ff",
-    "nav-bg-color": "#191d24",
-    "nav-text-color": "#dfe4ec",
-    "nav-hover-bg-color": "#1e3350",
-    "nav-accent-color": "#82b8ff",
-  },
+  "bg-color": "--panel",
+  "text-color": "--text",
+  "primary-color": "--accent",
+  "nav-bg-color": "--page",
+  "nav-text-color": "--text",
+  "nav-hover-bg-color": "--selected",
+  "nav-accent-color": "--accent",
 };
 
 const page = document.querySelector("rapi-doc");
@@ -35,9 +25,15 @@ page.setAttribute("default-api-server", server);
 const isDark = window.matchMedia("(prefers-color-scheme: dark)");
 
 function applyTheme() {
-  const theme = isDark.matches ? "dark" : "light";
-  page.setAttribute("theme", theme);
-  for (const [name, color] of Object.entries(COLORS[theme])) page.setAttribute(name, color);
+  page.setAttribute("theme", isDark.matches ? "dark" : "light");
+  const probe = document.body.appendChild(document.createElement("i"));
+  for (const [name, color] of Object.entries(COLORS)) {
+    probe.style.color = `var(${color})`;
+    // RapiDoc reads hexadecimal colors only.
+    const parts = getComputedStyle(probe).color.match(/\d+/g).slice(0, 3);
+    page.setAttribute(name, `#${parts.map((part) => Number(part).toString(16).padStart(2, "0")).join("")}`);
+  }
+  probe.remove();
 }
 
 isDark.addEventListener("change", applyTheme);
