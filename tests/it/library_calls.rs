@@ -163,7 +163,7 @@ async fn a_reload_changes_nothing_and_no_library_is_imported() {
 }
 
 #[tokio::test]
-async fn calls_and_lines_of_threads_are_those_of_the_request_that_started_them() {
+async fn calls_and_lines_of_threads_belong_to_the_request_that_started_them() {
     let server = app().await;
     let pairs = [("/threads/a", ["thread", "pool", "own pool"].as_slice()), ("/threads/async/b", &["to_thread", "executor"])];
     for (id, (path, places)) in (1..).zip(pairs.into_iter().cycle().take(4)) {

@@ -1,7 +1,7 @@
 """Attributes the work of threads to the request that gave it to them, in dev mode.
 
 Owns the hooks of `threading` and of `ThreadPoolExecutor`, by which the calls and the lines of such
-a thread are those of the request. Copies no context variable: code gets the same as in production.
+a thread belong to the request. Copies no context variable: code gets the same as in production.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from . import output
 
 # The attribute of a thread, or of a function for a thread pool: the request that made it.
 _REQUEST = "_snaxum_request"
-# Threads of these packages work for one request after the other, and are told which.
+# Threads of these packages work for one request after the other.
 _POOLS = ("concurrent.futures.", "snaxum.")
 
 

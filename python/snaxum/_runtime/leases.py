@@ -17,7 +17,7 @@ from .generations import Generation, current
 
 
 class _ThreadContext:
-    """The request that a thread works for, and its generation; or the one that it helps."""
+    """The request that a thread works for, and its generation; or the request that it helps."""
 
     __slots__ = ("generation", "helped", "request")
 
@@ -75,7 +75,7 @@ def request_id() -> int | None:
 
 
 def attributed_request() -> int | None:
-    """Return the request that the caller works for, or helps; for what is shown in dev mode."""
+    """Return the request that the caller works for, or helps, to show it in dev mode."""
     context = _contexts.get(get_ident())
     if context is None:
         return request_of_task.get()

@@ -11,7 +11,7 @@ const MIN_WIDTH_REM = 3;
 const STEP_REM = 1;
 
 /**
- * `attributes` are those of the cell, `about` is a hint; `resize` gets a width in pixels, or null for the usual one,
+ * `attributes` belong to the cell, `about` is a hint; `resize` gets a width in pixels, or null for the usual one,
  * also while the pointer moves if it `isLive`.
  * @param {{
  *   attributes: Record<string, unknown>, about?: string, direction: "ascending" | "descending" | null,

@@ -56,7 +56,7 @@ const FIELDS = {
 
 /** Other names of fields, which a message does not propose. @type {Record<string, string>} */
 const ALIASES = { gen: "version" };
-/** What `has:` may name. @type {Record<string, Test>} */
+/** The names after `has:`. @type {Record<string, Test>} */
 const PARTS = {
   profile: ({ id }, { profiled }) => profiled.has(id),
   calls: ({ call_summary }) => Boolean(call_summary),

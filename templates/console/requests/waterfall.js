@@ -109,7 +109,7 @@ function Lane({ request, axis: { from, to, byId } }) {
   `;
 }
 
-/** The lanes are in the place of the phases. @type {Column<ListedRequest, RowContext>[]} */
+/** The columns of the list, with lanes instead of the phases. @type {Column<ListedRequest, RowContext>[]} */
 export const WATERFALL_COLUMNS = [
   ...REQUEST_COLUMNS.filter(({ name }) => name !== "bar"),
   { name: "lane", title: "Time axis", hint: "the phases on the time axis of the burst", min: 12, cell: (request, { axis }) => axis && html`<${Lane} request=${request} axis=${axis} />` },

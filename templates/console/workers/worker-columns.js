@@ -59,7 +59,7 @@ const POOL_COLUMNS = [
   { name: "total", title: "Elapsed", width: 5.5, isNumber: true, sortBy: ({ task_ms }) => task_ms, cell: ({ task_ms }) => task_ms != null && milliseconds(task_ms) },
   { name: "done", title: "Done", width: 4.5, rank: 1, isNumber: true, sortBy: ({ done }) => done, cell: ({ done }) => done },
   { name: "failed", title: "Failed", width: 4.5, rank: 2, isNumber: true, sortBy: ({ failed }) => failed, cell: ({ failed }) => failed, cellClass: ({ failed }) => (failed ? "bad" : "dim") },
-  { name: "memory", title: "Memory", hint: "what the process has in the memory of the machine", width: 5.5, rank: 3, isNumber: true, sortBy: ({ rss_bytes }) => rss_bytes, cell: ({ rss_bytes }) => (rss_bytes == null ? html`<span class="dim">–</span>` : `${(rss_bytes / 2 ** 20).toFixed(0)} MiB`) },
+  { name: "memory", title: "Memory", hint: "resident memory", width: 5.5, rank: 3, isNumber: true, sortBy: ({ rss_bytes }) => rss_bytes, cell: ({ rss_bytes }) => (rss_bytes == null ? html`<span class="dim">–</span>` : `${(rss_bytes / 2 ** 20).toFixed(0)} MiB`) },
 ];
 const SHARED_POOL_COLUMNS = POOL_COLUMNS.filter(({ name }) => name !== "device");
 
