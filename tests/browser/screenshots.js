@@ -122,7 +122,7 @@ async function screens(page, world, shots) {
   await shots.take("calls");
   await closeRequest();
   await page.getByRole("button", { name: "Waterfall" }).click();
-  await page.getByTestId("waterfall-row").first().waitFor();
+  await page.getByTestId("burst").first().waitFor();
   await shots.take("waterfall");
   await page.getByRole("button", { name: "Waterfall" }).click();
 
