@@ -241,12 +241,12 @@ mod tests {
         assert_eq!(renderer.next_deadline(), Some(now + PIN_TIMEOUT));
         let text = renderer.push_pins(0, passing(9));
         let (first, second) = (without_time(&text)[0], without_time(&text)[1]);
-        assert_eq!(first, "↻ G9  38.0 ms   python/app.py           1 pinned request: 1 passing");
+        assert_eq!(first, "↻ v9  38.0 ms   python/app.py           1 pinned request: 1 passing");
         assert!(second.starts_with("GET    /boom"), "{text}");
         assert_eq!(renderer.next_deadline(), None);
         assert_eq!(
             without_time(&renderer.push_reload(&reload(10), &[], now)),
-            ["↻ G10  38.0 ms   python/app.py"]
+            ["↻ v10  38.0 ms   python/app.py"]
         );
     }
 
@@ -258,7 +258,7 @@ mod tests {
         assert_eq!(renderer.due(now), "");
         assert_eq!(
             without_time(&renderer.due(now + PIN_TIMEOUT)),
-            ["↻ G9  38.0 ms   python/app.py"]
+            ["↻ v9  38.0 ms   python/app.py"]
         );
         assert_eq!(renderer.push_pins(0, passing(9)), "  ⚑ 1 pinned request: 1 passing\n");
     }
@@ -270,12 +270,12 @@ mod tests {
         renderer.push_reload(&reload(9), &[], now);
         assert_eq!(
             without_time(&renderer.push_reload(&reload(10), &[], now)),
-            ["↻ G9  38.0 ms   python/app.py"]
+            ["↻ v9  38.0 ms   python/app.py"]
         );
         assert_eq!(renderer.push_pins(1, passing(9)), "");
         let text = renderer.push_pins(0, passing(10));
         let expected = [
-            "↻ G10  38.0 ms   python/app.py           1 pinned request: 1 passing",
+            "↻ v10  38.0 ms   python/app.py           1 pinned request: 1 passing",
             "⚑ 1 pinned request: 1 passing",
         ];
         assert_eq!(text.lines().count(), 2);

@@ -39,8 +39,8 @@ pub(crate) struct RouteOptions {
     #[arg(long, value_name = "FILE", value_parser = Baseline::read)]
     check: Option<Baseline>,
     /// Print the differences from FILE, or between two generations of the running dev server, such
-    /// as `G7..G8`, and exit with 0
-    #[arg(long, value_name = "FILE|G7..G8", value_parser = DiffBase::read, conflicts_with = "check")]
+    /// as `v7..v8`, and exit with 0
+    #[arg(long, value_name = "FILE|v7..v8", value_parser = DiffBase::read, conflicts_with = "check")]
     diff: Option<DiffBase>,
     /// Print the route that matches REQUEST, such as `POST /orders/9`, with its parameters, and
     /// explain the near misses; exit with 1 if no route matches

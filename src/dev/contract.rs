@@ -91,7 +91,7 @@ impl LastDocument {
                 let (before, now) = (before.as_ref()?, self.document.as_ref()?);
                 let found = openapi::compare(before, now);
                 let count = found.changes.len() + found.left_out;
-                tracing::debug!("the API of G{generation} has {count} changes for clients");
+                tracing::debug!("the API of version {generation} has {count} changes for clients");
                 ContractDiff::new(found)
             }
             Err(problem) => {

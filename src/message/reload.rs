@@ -82,7 +82,7 @@ impl ContractDiff {
 pub fn still_serving(generation: u64) -> String {
     match generation {
         0 => "nothing is serving yet".to_owned(),
-        _ => format!("G{generation} is still serving"),
+        _ => format!("version {generation} is still serving"),
     }
 }
 
@@ -108,7 +108,7 @@ impl Reload {
             (LoadOutcome::Failed, Some(failure)) => format!("rejected: {failure}; {serving}"),
             (LoadOutcome::Failed, None) => format!("rejected; {serving}"),
             (LoadOutcome::Ok, failure) => {
-                let live = format!("live as G{generation} after {:.1} ms", self.total_ms);
+                let live = format!("live as version {generation} after {:.1} ms", self.total_ms);
                 failure.map_or(live.clone(), |failure| {
                     format!("{live}, but not all modules load: {failure}")
                 })
@@ -146,14 +146,14 @@ mod tests {
 
     #[test]
     fn the_summary_names_the_outcome_and_the_serving_generation() {
-        assert_eq!(reload(LoadOutcome::Ok, 8).summarize(), "live as G8 after 38.0 ms");
+        assert_eq!(reload(LoadOutcome::Ok, 8).summarize(), "live as version 8 after 38.0 ms");
 
         let mut noop = reload(LoadOutcome::Noop, 8);
-        assert_eq!(noop.summarize(), "nothing to reload; G8 is still serving");
+        assert_eq!(noop.summarize(), "nothing to reload; version 8 is still serving");
         noop.reason = "only comments changed".to_owned();
         assert_eq!(
             noop.summarize(),
-            "nothing to reload: only comments changed; G8 is still serving"
+            "nothing to reload: only comments changed; version 8 is still serving"
         );
 
         let mut failed = reload(LoadOutcome::Failed, 0);
@@ -165,6 +165,9 @@ mod tests {
         assert_eq!(failed.summarize(), "rejected: ValueError: no; nothing is serving yet");
         failed.others = vec![ErrorSummary::default()];
         failed.generation = 7;
-        assert_eq!(failed.summarize(), "rejected: ValueError: no +1 more; G7 is still serving");
+        assert_eq!(
+            failed.summarize(),
+            "rejected: ValueError: no +1 more; version 7 is still serving"
+        );
     }
 }

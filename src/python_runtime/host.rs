@@ -231,6 +231,12 @@ impl HostApi {
         self.0.wakes.flush();
     }
 
+    /// The method and the raw path of a request that has not ended.
+    fn running_request(&self, id: u64) -> Option<String> {
+        let (head, _) = self.0.in_flight.get()?.find(id)?;
+        Some(format!("{:<6} {}", head.method(), head.raw_path()))
+    }
+
     /// Reports a line on `stdout` or `stderr` to observers; `loads`: a module that is loading wrote
     /// it.
     #[pyo3(signature = (request, stream, line, loads, origin=(None, None, None, None)))]

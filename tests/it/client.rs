@@ -30,7 +30,7 @@ async fn wait_returns_when_what_is_saved_is_live_or_rejected() {
 
     server.edit("_util.py", "TEXT = 'two'\n");
     let live = server.project.snaxum(&["wait"]).await;
-    assert_eq!((live.code, &*live.stdout, &*live.stderr), (Some(0), "G2 is live\n", ""));
+    assert_eq!((live.code, &*live.stdout, &*live.stderr), (Some(0), "version 2 is live\n", ""));
     assert_eq!(server.get("/").await.text(), "two");
 
     server.edit("_util.py", "TEXT = \n");
@@ -124,8 +124,8 @@ async fn explain_lists_the_dependents_and_the_outcome_of_the_last_save() {
     server.edit("_util.py", "# A comment.\nTEXT = 'first'\n");
     assert!(explain(&server, "_util.py").await.contains("only comments"));
     server.edit("_util.py", "TEXT = 'two'\n");
-    assert!(explain(&server, "_util.py").await.contains("last save: live as G3"));
+    assert!(explain(&server, "_util.py").await.contains("last save: live as version 3"));
     server.edit("_util.py", "TEXT =\n");
     let broken = explain(&server, "_util.py").await;
-    assert!(broken.contains("rejected: SyntaxError") && broken.contains("G3"), "{broken}");
+    assert!(broken.contains("rejected: SyntaxError") && broken.contains("version 3"), "{broken}");
 }

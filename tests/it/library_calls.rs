@@ -165,7 +165,10 @@ async fn a_reload_changes_nothing_and_no_library_is_imported() {
 #[tokio::test]
 async fn calls_and_lines_of_threads_belong_to_the_request_that_started_them() {
     let server = app().await;
-    let pairs = [("/threads/a", ["thread", "pool", "own pool"].as_slice()), ("/threads/async/b", &["to_thread", "executor"])];
+    let pairs = [
+        ("/threads/a", ["thread", "pool", "own pool"].as_slice()),
+        ("/threads/async/b", &["to_thread", "executor"]),
+    ];
     for (id, (path, places)) in (1..).zip(pairs.into_iter().cycle().take(4)) {
         // The threads of a pool work for one request after the other.
         server.get(path).await;
@@ -173,7 +176,8 @@ async fn calls_and_lines_of_threads_belong_to_the_request_that_started_them() {
         let request = detail(&server, id).await;
         let calls = texts(&request["calls"]);
         let asked: Vec<_> = calls.into_iter().filter(|text| text.starts_with("select")).collect();
-        let wanted: Vec<_> = places.iter().map(|place| format!("select '{name} {place}'")).collect();
+        let wanted: Vec<_> =
+            places.iter().map(|place| format!("select '{name} {place}'")).collect();
         assert_eq!(asked, wanted);
         let lines = request["logs"].as_array().expect("a list").iter();
         let lines: Vec<_> = lines.map(|line| line["line"].as_str().expect("text")).collect();

@@ -175,7 +175,7 @@ async fn a_reload_reports_what_it_changed_for_clients() {
     let reloads = server.api("reloads").await;
     assert_eq!(reloads[0]["contract"], message["contract"]);
     assert_eq!(server.api("status").await["last_reload"]["contract"], message["contract"]);
-    server.out.wait_for("for clients of G2: 1 breaking change, 1 compatible change").await;
+    server.out.wait_for("for clients of version 2: 1 breaking change, 1 compatible change").await;
     server.out.wait_for("✖ GET /users/{user_id}  field `name` of response 200 was removed").await;
     server.out.wait_for("· GET /version  the path is new").await;
 }
@@ -200,7 +200,7 @@ def users() -> User:
     // Another value of the same type.
     server.edit("app.py", &app.replace("User(1)", "User(2)"));
     console.next_of_type("reload.ok").await;
-    server.err.wait_for("the API of G2 has 0 changes for clients").await;
+    server.err.wait_for("the API of version 2 has 0 changes for clients").await;
     server.edit("models.py", "def (");
     console.next_of_type("reload.fail").await;
     server.edit("models.py", &model("str"));

@@ -155,20 +155,20 @@ async fn a_running_server_shows_the_diff_of_two_generations() {
     }
     let diff = async |text: &str| server.project.snaxum(&["routes", "--diff", text]).await;
 
-    let first = diff("G1..G2").await;
+    let first = diff("v1..v2").await;
     assert_eq!(
         (first.code, &*first.stdout),
         (Some(0), "+ GET /all_users  users.users\n- GET /users  users.users\n"),
     );
-    let all = diff("G1..G3").await;
+    let all = diff("v1..v3").await;
     assert_eq!(
         all.stdout,
         "- GET /  shopping.index\n+ GET /all_users  users.users\n- GET /users  users.users\n"
     );
-    let unknown = diff("G1..G4").await;
+    let unknown = diff("v1..v4").await;
     assert_eq!((unknown.code, &*unknown.stdout), (Some(2), ""));
-    assert!(unknown.stderr.contains("G1 to G3"), "{}", unknown.stderr);
-    assert_eq!(shop().snaxum(&["routes", "--diff", "G1..G2"]).await.code, Some(2), "no server");
+    assert!(unknown.stderr.contains("v1 to v3"), "{}", unknown.stderr);
+    assert_eq!(shop().snaxum(&["routes", "--diff", "v1..v2"]).await.code, Some(2), "no server");
 }
 
 #[tokio::test]

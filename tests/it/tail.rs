@@ -79,13 +79,13 @@ async fn app() -> Server {
 async fn requests_what_they_print_and_reloads_are_lines() {
     let server = app().await;
     let mut tail = Tail::of(&server.project, &[]);
-    tail.line_with("G1").await;
+    tail.line_with("version 1").await;
 
     server.get("/hello").await;
     let line = tail.line_with("printed").await;
     assert!(line.contains("#1 stdout  printed \\u{1b}[31m"), "{line}");
     let line = tail.line_with("/hello").await;
-    assert!(line.contains("  GET    /hello  ") && line.ends_with("G1 #1"), "{line}");
+    assert!(line.contains("  GET    /hello  ") && line.ends_with("v1 #1"), "{line}");
     server.get("/raise?why=it+went+wrong").await;
     let line = tail.line_with("/raise").await;
     assert!(line.contains("500") && line.contains("ValueError"), "{line}");
@@ -93,12 +93,12 @@ async fn requests_what_they_print_and_reloads_are_lines() {
     assert!(line.contains("app.py:11 in fail   raise ValueError(why)   why='it went wrong'"));
 
     server.edit("app.py", "def oops(:");
-    let line = tail.line_with("✖ G2").await;
+    let line = tail.line_with("✖ v2").await;
     assert!(line.contains("python/app.py:1  ") && line.contains("SyntaxError: "), "{line}");
-    tail.line_with("▲ G1 is still serving").await;
+    tail.line_with("▲ version 1 is still serving").await;
     tail.line_with("│ 1 › def oops(:").await;
     server.edit("app.py", &APP.replace("/hello", "/hallo"));
-    let line = tail.line_with("↻ G2").await;
+    let line = tail.line_with("↻ v2").await;
     assert!(line.contains("+ GET /hallo") && line.contains("fixed after "), "{line}");
 }
 
@@ -111,8 +111,8 @@ async fn tail_prints_the_lines_of_the_server() {
     let line = tail.line_with("/nowhere").await;
     assert_eq!(line, server.out.wait_for("/nowhere").await);
     server.edit("app.py", &APP.replace("from snaxum", "\nfrom snaxum").replace("/raise", "/rise"));
-    let line = tail.line_with("↻ G2").await;
-    assert_eq!(line, server.out.wait_for("↻ G2").await);
+    let line = tail.line_with("↻ v2").await;
+    assert_eq!(line, server.out.wait_for("↻ v2").await);
     assert!(line.contains("+ GET /rise") && !line.contains("moved"), "{line}");
     tail.line_with("· stage ").await;
 }
@@ -126,7 +126,7 @@ async fn repeats_share_a_line_and_internal_requests_have_none() {
         server.get(path).await;
     }
     let line = tail.line_with("GET    /hello").await;
-    assert!(line.ends_with("G1 #1"), "{line}");
+    assert!(line.ends_with("v1 #1"), "{line}");
     let line = tail.line_with(" ms ").await;
     assert!(line.contains("/hello") && line.contains("(×2)") && line.ends_with("#3–#4"), "{line}");
 }
@@ -139,9 +139,9 @@ async fn the_outcome_of_the_pins_is_in_the_line_of_the_reload() {
     tail.line_with("/raise").await;
     server.edit("app.py", &APP.replace("    raise ValueError(why)", "    return 'fine'"));
     let line = tail.line_with("1 pinned request: 1 passing").await;
-    assert!(line.contains("↻ G2"), "{line}");
+    assert!(line.contains("↻ v2"), "{line}");
     let line = tail.line_with("/raise").await;
-    assert!(line.contains("200") && line.ends_with("G2 #2"), "{line}");
+    assert!(line.contains("200") && line.ends_with("v2 #2"), "{line}");
 }
 
 #[tokio::test]
@@ -155,7 +155,7 @@ async fn slow_pins_do_not_delay_the_line_of_the_reload() {
     let replacement = "    _gate.wait('sent again')\n    return 'fine'";
     server.edit("app.py", &app.replace("    raise ValueError(why)", replacement));
     let held = server.arrival().await;
-    for line in [tail.line_with("↻ G2").await, server.out.wait_for("↻ G2").await] {
+    for line in [tail.line_with("↻ v2").await, server.out.wait_for("↻ v2").await] {
         assert!(!line.contains("pinned"), "{line}");
     }
     held.open().await;
@@ -288,7 +288,7 @@ async fn a_reader_that_was_too_slow_continues_and_sees_nothing_twice() {
     let (mut socket, uri) = accept(&listener).await;
     assert!(uri.ends_with("?run=r&since=8"), "{uri}");
     socket.send_all(&mut frames(&log)).await.expect("it reads");
-    assert!(tail.line_with("").await.contains("G1, Python"));
+    assert!(tail.line_with("").await.contains("version 1, Python"));
     assert!(tail.line_with("").await.contains("printed"));
 
     drop(socket);
@@ -402,7 +402,7 @@ async fn a_full_server_is_reported() {
 async fn a_server_that_ends_is_waited_for() {
     let mut server = app().await;
     let mut tail = Tail::of(&server.project, &[]);
-    tail.line_with("G1").await;
+    tail.line_with("version 1").await;
     server.stop().await;
     find(&mut tail.err, "waiting for it").await;
 
@@ -410,7 +410,7 @@ async fn a_server_that_ends_is_waited_for() {
     again.args(["dev", "--port", "0"]).arg(server.project.path());
     again.stdout(Stdio::null()).stderr(Stdio::null()).kill_on_drop(true);
     let mut again = again.spawn().expect("it starts");
-    tail.line_with("G1").await;
+    tail.line_with("version 1").await;
     again.kill().await.expect("it is ours");
     tail.end().await;
 }

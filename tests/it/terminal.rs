@@ -149,13 +149,13 @@ pub(crate) fn app() -> Project {
 async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
     let mut screen = Screen::start(app(), 100).await;
     screen.wait_for("r reload  o open  c console  l routes  e error").await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     assert_eq!(screen.mode(), [false, false, true]);
 
     screen.press("e");
     screen.wait_for("no error yet").await;
     screen.press("r");
-    screen.wait_for("nothing to reload; G1 is still serving").await;
+    screen.wait_for("nothing to reload; version 1 is still serving").await;
     screen.press("\x1b[q");
     screen.press("lh");
     screen.wait_for("/boom  app.boom").await;
@@ -171,7 +171,7 @@ async fn keys_act_without_enter_and_the_terminal_is_left_as_it_was() {
 #[tokio::test]
 async fn an_error_has_two_lines_and_its_whole_traceback_on_a_key() {
     let mut screen = Screen::start(app(), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
 
     screen.get("/boom").await;
     screen.wait_for("└ python/app.py:12 in boom   return 1 / count   count=0").await;
@@ -183,23 +183,23 @@ async fn an_error_has_two_lines_and_its_whole_traceback_on_a_key() {
 #[tokio::test]
 async fn the_status_line_shows_a_broken_save_until_it_is_fixed() {
     let screen = Screen::start(app(), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     let file = screen.project.path().join("python/app.py");
 
     fs::write(&file, "def oops(:\n").expect("a file");
-    screen.wait_for("▲ G1 is still serving").await;
-    screen.wait_for("\x1b[2K  ▲ G1 serving, the newest save does not load").await;
+    screen.wait_for("▲ version 1 is still serving").await;
+    screen.wait_for("\x1b[2K  ▲ version 1 serving, the newest save does not load").await;
     screen.wait_for("│ 1 › def oops(:").await;
 
     fs::write(&file, APP.replace("hello", "hi")).expect("a file");
     screen.wait_for("fixed after").await;
-    screen.wait_for("\x1b[2K  ● G2 ok").await;
+    screen.wait_for("\x1b[2K  ● version 2 live").await;
 }
 
 #[tokio::test]
 async fn the_newest_failure_is_pinned_by_a_key_and_reported_until_it_passes() {
     let mut screen = Screen::start(app(), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     screen.press("p");
     screen.wait_for("no request pinned: no request has failed so far").await;
     screen.get("/boom").await;
@@ -211,35 +211,35 @@ async fn the_newest_failure_is_pinned_by_a_key_and_reported_until_it_passes() {
     screen.wait_for("1 pinned request: 1 still failing").await;
     fs::write(&file, APP.replace("1 / count", "str(count)")).expect("a file");
     screen.wait_for("1 pinned request: 1 passing").await;
-    screen.wait_for("G3 #").await;
+    screen.wait_for("v3 #").await;
     let text = screen.text.borrow().clone();
     let place = |what: &str| text.lines().position(|line| line.contains(what)).expect(what);
     let line = text.lines().nth(place("1 passing")).expect("a line");
-    assert!(line.contains("↻ G3") && line.contains("python/app.py"), "{line}");
-    assert!(place("1 passing") < place("G3 #"), "the replay is below: {text}");
+    assert!(line.contains("↻ v3") && line.contains("python/app.py"), "{line}");
+    assert!(place("1 passing") < place("v3 #"), "the replay is below: {text}");
 }
 
 #[tokio::test]
 async fn responses_of_the_old_code_are_above_the_reload() {
     let screen = Screen::start(app(), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     for _ in 0..3 {
         screen.get("/nowhere").await; // two of them share a line that comes later
     }
     let file = screen.project.path().join("python/app.py");
     fs::write(&file, APP.replace("hello", "hi")).expect("a file");
-    screen.wait_for("↻ G2").await;
+    screen.wait_for("↻ v2").await;
     let text = screen.text.borrow().clone();
-    let (repeats, reload) = (text.find("(×2)"), text.find("↻ G2"));
+    let (repeats, reload) = (text.find("(×2)"), text.find("↻ v2"));
     assert!(repeats.is_some() && repeats < reload, "{text}");
 }
 
 #[tokio::test]
 async fn quiet_shows_errors_and_no_other_requests() {
     let mut screen = Screen::start(app(), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     screen.press("v");
-    screen.wait_for("\x1b[2K  ● G1 ok · quiet").await;
+    screen.wait_for("\x1b[2K  ● version 1 live · quiet").await;
 
     screen.get("/left-out").await;
     screen.get("/boom").await;
@@ -256,13 +256,13 @@ async fn quiet_shows_errors_and_no_other_requests() {
 async fn a_new_process_takes_the_keys_over_and_leaves_the_terminal_as_it_was() {
     let mut screen = Screen::start(app(), 60).await;
     screen.wait_for("h help  q quit").await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     assert!(!screen.text.borrow().contains("r reload"));
 
     let restart = screen.project.snaxum(&["restart"]).await;
     assert_eq!(restart.code, Some(0), "{}", restart.stderr);
     screen.wait_for_times("h help  q quit", 2).await;
-    screen.wait_for("\x1b[2K  ● G2 ok").await;
+    screen.wait_for("\x1b[2K  ● version 2 live").await;
     assert_eq!(screen.mode(), [false, false, true]);
 
     screen.press("q");
@@ -278,7 +278,7 @@ async fn the_browser_gets_our_own_addresses_as_one_argument() {
     let bin = program.parent().expect("a directory").to_str().expect("UTF-8").to_owned();
     let path = std::env::var("PATH").expect("there is one");
     let mut screen = Screen::start(project.env("PATH", &format!("{bin}:{path}")), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     let fifo = screen.project.path().join("opened");
     let name = std::ffi::CString::new(fifo.to_str().expect("UTF-8")).expect("no zero");
     // SAFETY: the name outlives the call.
@@ -303,7 +303,7 @@ async fn a_second_ctrl_c_leaves_the_terminal_as_it_was_too() {
     let held = APP.replace("    count = 0", "    print('held')\n    __import__('time').sleep(99)");
     let project = app().file("app.py", &held).env("RUST_LOG", "info");
     let mut screen = Screen::start(project, 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     let url = format!("{}/boom", screen.url);
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let request = tokio::spawn(client.get(url).send());
@@ -379,7 +379,7 @@ async fn the_banner_of_many_routes_leaves_the_console_on_the_screen() {
         (0..40).map(|n| format!("@route('/r{n}')\ndef r{n}(request): ...\n\n")).collect();
     let app = app().file("app.py", &format!("from snaxum import route\n\n{routes}"));
     let mut screen = Screen::start(app, 80).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     let text = screen.text.borrow().clone();
     assert!(text.contains("40 routes (l lists them)") && !text.contains("/r7  "), "{text}");
     let url = text.lines().find(|line| line.contains("/__snaxum/?t=")).expect("the console");
@@ -398,7 +398,7 @@ async fn the_phases_of_a_reload_are_printed_on_request_by_a_new_process_too() {
     let restart = server.project.snaxum(&["restart"]).await;
     assert_eq!(restart.code, Some(0), "{}", restart.stderr);
     server.edit("app.py", &APP.replace("hello", "hey"));
-    server.out.wait_for("↻ G4").await;
+    server.out.wait_for("↻ v4").await;
 }
 
 #[tokio::test]

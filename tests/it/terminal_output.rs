@@ -28,7 +28,7 @@ def index(request):
 #[tokio::test]
 async fn output_of_code_cannot_steer_the_terminal_but_may_have_color() {
     let screen = Screen::start(app().file("app.py", SPEAKER), 100).await;
-    screen.wait_for("\x1b[2K  ● G1 ok").await;
+    screen.wait_for("\x1b[2K  ● version 1 live").await;
     screen.get("/").await;
     let line = "\x1b[32mgreen \\u{1b}[2J\\u{1b}]0;title\\u{7}\\u{9b}1A\\u{202e}\\u{d} 14:02:11  \
                 GET   /forged\x1b[0m\r\n";

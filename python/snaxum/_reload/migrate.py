@@ -145,7 +145,7 @@ class _ClassChanges:
     def describe(self, cls: type, count: int) -> str:
         number = self.serving.ran.get(module_of(cls))
         known = _find(self.serving.modules.get(module_of(cls)), cls) is cls
-        age = f"G{number}" if known and number else "an older generation"
+        age = f"version {number}" if known and number else "an older version"
         what = "member" if issubclass(cls, enum.Enum) else "instance"
         return f"{count} {what}{'' if count == 1 else 's'} of `{_name(cls)}` of {age}"
 

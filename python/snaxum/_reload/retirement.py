@@ -164,7 +164,7 @@ class Retirement:
                 for hook in reversed(node.hooks):
                     if hook.when == when and not (hook.exclusive and node.released_exclusive):
                         self.run_hook(node, hook)
-        self._end_tasks(nodes, f"G{number}")
+        self._end_tasks(nodes, f"version {number}")
         self.release(kept)
 
     def _end_tasks(self, nodes: list[Node], owner: str) -> None:
@@ -193,7 +193,7 @@ class Retirement:
                 continue  # freed, or already reported for its tasks
             tasks = in_code_of(node, self.loop())
             holder = describe(tasks, "running it") if tasks else describe_holder(node)
-            text = f"the code of module `{node.name}` in G{number} is still referenced by {holder}"
+            text = f"the code of module `{node.name}` in version {number} is still referenced by {holder}"
             self._report(f"{node.name} {holder}", text)
             del node, tasks
 

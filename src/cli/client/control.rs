@@ -76,7 +76,8 @@ fn send(
             Some(restart) if restart.accepted => {
                 let status: StatusResponse = client.wait_for_successor(connection).await?;
                 let (generation, run) = (status.generation, &status.run_id);
-                Ok(status.print_or(&format!("G{generation} is live in a new process, run {run}")))
+                Ok(status
+                    .print_or(&format!("version {generation} is live in a new process, run {run}")))
             }
             Some(restart) => {
                 color::print_error(&outcome.summary);

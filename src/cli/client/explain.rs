@@ -66,7 +66,7 @@ fn explanation(shown: &str, path: &Path, modules: &[ModuleNode]) -> String {
         let importers =
             if importers.is_empty() { "no other module".to_owned() } else { importers.join(", ") };
         return format!(
-            "{shown} is module `{name}`, which last ran in G{}\n  imported by {importers}\n  \
+            "{shown} is module `{name}`, which last ran in version {}\n  imported by {importers}\n  \
              saving it runs: {}\n  (a change of comments, blank lines or layout runs nothing)\n",
             module.generation,
             module.dependents.join(", ")

@@ -20,7 +20,7 @@ pub(super) struct StatusResponse {
 impl StatusResponse {
     /// Prints that the generation `is live`, or why the code on disk is not; returns the exit code.
     pub(super) fn print(&self) -> ExitCode {
-        self.print_or(&format!("G{} is live", self.generation))
+        self.print_or(&format!("version {} is live", self.generation))
     }
 
     /// Prints `live`, or why the code on disk is not live; returns the exit code.

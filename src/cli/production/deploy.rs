@@ -148,8 +148,8 @@ impl Parent {
         }
         let (generation, count) = (self.generation, self.seats.len());
         let text = match count {
-            1 => format!("G{generation} is live in a new process"),
-            _ => format!("G{generation} is live in {count} new processes"),
+            1 => format!("version {generation} is live in a new process"),
+            _ => format!("version {generation} is live in {count} new processes"),
         };
         tracing::info!("reload: {text}");
         self.end_deploy(&Outcome { is_live: true, generation, text });
@@ -166,7 +166,7 @@ impl Parent {
         self.end_preloader(self.deploy.as_ref().and_then(|deploy| deploy.preloader));
         let generation = self.generation;
         tracing::error!(
-            "reload: the new code does not serve; G{generation} is still serving\n{why}"
+            "reload: the new code does not serve; version {generation} is still serving\n{why}"
         );
         self.end_deploy(&Outcome { is_live: false, generation, text: why.to_owned() });
     }

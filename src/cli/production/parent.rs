@@ -192,7 +192,7 @@ impl Parent {
         if self.is_started {
             let (version, generation) = (env!("CARGO_PKG_VERSION"), self.generation);
             tracing::info!(
-                "the parent is the program on disk now, snaxum {version}; G{generation} serves"
+                "the parent is the program on disk now, snaxum {version}; version {generation} of the code serves"
             );
             process::reap(&mut self.processes); // no signal has reported an end before
             self.start_next_deploy();

@@ -13,7 +13,7 @@ const MAX_SHOWN: usize = 6;
 /// Renders the changes of a reload as a short list below its line.
 pub(crate) fn lines(generation: u64, diff: &ContractDiff) -> String {
     let changes = &diff.changes;
-    let title = style(format!("for clients of G{generation}:")).dim();
+    let title = style(format!("for clients of version {generation}:")).dim();
     let mut out = format!("    {title} {}\n", summary(changes, diff.left_out));
     for change in changes.iter().take(MAX_SHOWN) {
         let (operation, text) = (escape(&change.operation), escape(&change.text));
@@ -89,7 +89,7 @@ mod tests {
         );
         let diff = ContractDiff { changes, left_out: 3 };
         insta::assert_snapshot!(lines(8, &diff), @r"
-            for clients of G8: 1 breaking change, 1 warning, 6 compatible changes, 3 more
+            for clients of version 8: 1 breaking change, 1 warning, 6 compatible changes, 3 more
               ✖ GET /users/{id}  field `name` of response 200 was removed
               ▲ GET /users  response 202 is new
               · GET /0  the path is new\u{1b}[2J

@@ -143,7 +143,8 @@ impl EventLines {
             StreamEventBody::Hello { run_id, generation, python } => {
                 self.run_id = Some(run_id);
                 let sign = style("●").green();
-                self.renderer.push(&format!("  {sign} G{generation}, Python {}\n", escape(&python)))
+                self.renderer
+                    .push(&format!("  {sign} version {generation}, Python {}\n", escape(&python)))
             }
             StreamEventBody::Snapshot { routes, mut requests, mut reloads, pins } => {
                 // The lists are newest first, the lines oldest first.
@@ -270,7 +271,7 @@ mod tests {
                 "function": null, "source": null, "locals": []},
         });
         let text = draw(&mut events, json!({"seq": 2, "type": "websocket.close", "close": close}));
-        for part in ["WS     /chat", "1011", "ValueError", "G2 #7"] {
+        for part in ["WS     /chat", "1011", "ValueError", "v2 #7"] {
             assert!(text.contains(part), "{part}: {text}");
         }
     }
@@ -306,7 +307,7 @@ mod tests {
         }
         let text = draw(&mut events, pins("passing", 1));
         let lines: Vec<&str> = text.lines().collect();
-        for (line, part) in lines.iter().zip(["↻ G9", "printed", "paus", "7 events"]) {
+        for (line, part) in lines.iter().zip(["↻ v9", "printed", "paus", "7 events"]) {
             assert!(line.contains(part), "{part}: {text}");
         }
         assert_eq!(lines.len(), 4, "{text}");

@@ -74,7 +74,7 @@ impl ReloadLines {
         let is_repeated = self.store_causes(reload);
         if reload.outcome == LoadOutcome::Failed {
             self.broken_since.get_or_insert(reload.time_ms);
-            let sign = style(format!("✖ G{}", generation + 1)).red();
+            let sign = style(format!("✖ v{}", generation + 1)).red();
             if is_repeated {
                 drawn.line = join(&[head(sign), cause, failure::same_as_before(reload)]);
                 drawn.below = self.phases(reload);
@@ -93,12 +93,12 @@ impl ReloadLines {
         }
         if reload.outcome == LoadOutcome::Noop {
             let reason = style(nothing_to_reload(&reload.reason)).dim();
-            let sign = style(format!("= G{generation}")).dim();
+            let sign = style(format!("= v{generation}")).dim();
             drawn.line = join(&[head(sign), cause, reason.to_string()]);
         } else {
             let sign = match generation {
-                0 => style("✖ G0".to_owned()).red(),
-                _ => style(format!("↻ G{generation}")).green(),
+                0 => style("✖ v0".to_owned()).red(),
+                _ => style(format!("↻ v{generation}")).green(),
             };
             let failing = match (&reload.traceback, is_repeated) {
                 (Some(_), true) => failure::same_as_before(reload),
@@ -302,15 +302,15 @@ pub(super) mod tests {
         ];
         let out = all.map(|reload| draw(&mut reloads, &reload)).concat();
         insta::assert_snapshot!(out, @r"
- 14:03:40  ↻ G8  38.0 ms   python/orders.py +2 more   + GET /orders/export  ~ GET /orders (moved to python/orders.py)
- 14:03:40  ✖ G9  38.0 ms   python/orders.py:14     SyntaxError: '(' was never closed  +1 more
-           ▲ G8 is still serving
+ 14:03:40  ↻ v8  38.0 ms   python/orders.py +2 more   + GET /orders/export  ~ GET /orders (moved to python/orders.py)
+ 14:03:40  ✖ v9  38.0 ms   python/orders.py:14     SyntaxError: '(' was never closed  +1 more
+           ▲ version 8 is still serving
            │ 13   def create(req):
            │ 14 ›     total = sum((i.price for i in req.items)
            │                     ^
            └ python/users.py:3   SyntaxError: invalid syntax
- 14:03:40  ✖ G9  38.0 ms   python/users.py         still SyntaxError in python/orders.py:14  +1 more
- 14:03:40  ↻ G9  38.0 ms   python/orders.py        fixed after 13 s
+ 14:03:40  ✖ v9  38.0 ms   python/users.py         still SyntaxError in python/orders.py:14  +1 more
+ 14:03:40  ↻ v9  38.0 ms   python/orders.py        fixed after 13 s
 ");
     }
 
@@ -319,7 +319,7 @@ pub(super) mod tests {
         let out =
             draw(&mut ReloadLines::new(true), &reload(0, &["python/orders.py"], ok(8, &json!({}))));
         insta::assert_snapshot!(out, @r"
- 14:03:40  ↻ G8  38.0 ms   python/orders.py
+ 14:03:40  ↻ v8  38.0 ms   python/orders.py
            settle 20 · compile 1 · stage 9 (orders 7, models 2) · commit 1
 ");
     }

@@ -116,7 +116,7 @@ impl RequestView {
                 path = self.route.as_ref().unwrap_or(path);
             }
         }
-        let generation = self.generation.map_or("-".to_owned(), |number| format!("G{number}"));
+        let generation = self.generation.map_or("-".to_owned(), |number| format!("v{number}"));
         let about = match &self.error {
             Some(raised) => style(escape(&raised.kind)).red().to_string(),
             // A handler may also return that status.
@@ -251,10 +251,10 @@ pub(super) mod tests {
         let repeated = [repeated, other].map(|request| request.draw("14:02:12")).concat();
         let lines = [quick, slow].map(|request| request.draw("14:02:11")).concat() + &repeated;
         insta::assert_snapshot!(lines, @r"
- 14:02:11  GET    /users/42           200    3.1 ms                      G7 #118
- 14:02:11  GET    /orders             201   48.0 ms  queue 1 · py 46 · convert 1  G7 #118
- 14:02:12  GET    /users/42           200   ≤3.1 ms                      (×2)  G7 #118–#131
- 14:02:12  GET    /users/<int:id>     200   ≤9.0 ms                      (×3)  G7 #118–#140
+ 14:02:11  GET    /users/42           200    3.1 ms                      v7 #118
+ 14:02:11  GET    /orders             201   48.0 ms  queue 1 · py 46 · convert 1  v7 #118
+ 14:02:12  GET    /users/42           200   ≤3.1 ms                      (×2)  v7 #118–#131
+ 14:02:12  GET    /users/<int:id>     200   ≤9.0 ms                      (×3)  v7 #118–#140
 ");
     }
 
@@ -263,7 +263,7 @@ pub(super) mod tests {
         let mut failed = request("/boom", 500);
         failed.error = Some((&raised()).into());
         insta::assert_snapshot!(failed.draw("14:02:13"), @r"
- 14:02:13  GET    /boom               500    3.1 ms  ZeroDivisionError   G7 #118
+ 14:02:13  GET    /boom               500    3.1 ms  ZeroDivisionError   v7 #118
            └ python/app.py:31 in boom   return total / count   total=12   count=0
 ");
         failed.traceback = Some(Arc::new(raised()));

@@ -1,4 +1,4 @@
-//! `--diff G7..G8`: compares the routes of two generations of a running server.
+//! `--diff v7..v8`: compares the routes of two generations of a running server.
 //!
 //! Composes the difference from the route diffs of the reloads in between.
 
@@ -40,9 +40,9 @@ struct HandlerChange {
 type HandlerChanges = BTreeMap<(String, String), HandlerChange>;
 
 impl GenerationRange {
-    /// Parses `G7..G8`; `None` for anything else, such as a file name.
+    /// Parses `v7..v8`, or `G7..G8` as older messages write it; `None` for anything else, such as a file name.
     pub(super) fn parse(text: &str) -> Option<Self> {
-        let number = |text: &str| text.strip_prefix('G')?.parse().ok();
+        let number = |text: &str| text.strip_prefix(['v', 'G'])?.parse().ok();
         let (from, to) = text.split_once("..")?;
         Some(Self { from: number(from)?, to: number(to)? })
     }
@@ -63,7 +63,7 @@ impl GenerationRange {
         let oldest = start.or(reloads.iter().rfind(is_ok)).map_or(0, |reload| reload.generation);
         if !(oldest <= from && from <= to && to <= newest) {
             return Err(format!(
-                "cannot compare G{from}..G{to}: the server has recorded G{oldest} to G{newest}; name \
+                "cannot compare v{from}..v{to}: the server has recorded v{oldest} to v{newest}; name \
                  two of them, the older one first"
             ));
         }
@@ -146,11 +146,11 @@ mod tests {
             ]
         };
         let compose = |text| GenerationRange::parse(text).expect("two of them").compose(reloads());
-        assert_eq!(compose("G4..G6"), Ok(vec!["- GET /a  app.f".into(), "+ GET /c  app.f".into()]));
+        assert_eq!(compose("v4..v6"), Ok(vec!["- GET /a  app.f".into(), "+ GET /c  app.f".into()]));
         assert_eq!(compose("G5..G6"), Ok(vec!["- GET /b  app.f".into(), "+ GET /c  app.f".into()]));
         assert_eq!(compose("G5..G5"), Ok(vec![]));
-        for unknown in ["G3..G6", "G4..G7", "G6..G4"] {
-            assert!(compose(unknown).is_err_and(|text| text.contains("G4 to G6")), "{unknown}");
+        for unknown in ["v3..v6", "v4..v7", "v6..v4"] {
+            assert!(compose(unknown).is_err_and(|text| text.contains("v4 to v6")), "{unknown}");
         }
         assert_eq!(GenerationRange::parse("old..json"), None);
     }

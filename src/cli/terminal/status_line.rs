@@ -27,10 +27,12 @@ fn status_text(generation: u64, failing: Option<LoadOutcome>) -> String {
     match (generation, failing) {
         (0, _) => failure::serving(0),
         (n, Some(LoadOutcome::Failed)) => {
-            style(format!("▲ G{n} serving, the newest save does not load")).yellow().to_string()
+            style(format!("▲ version {n} live, the newest save does not load")).yellow().to_string()
         }
-        (n, Some(_)) => style(format!("▲ G{n} serving, not all modules load")).yellow().to_string(),
-        (n, None) => style(format!("● G{n} ok")).green().to_string(),
+        (n, Some(_)) => {
+            style(format!("▲ version {n} live, not all modules load")).yellow().to_string()
+        }
+        (n, None) => style(format!("● version {n} live")).green().to_string(),
     }
 }
 
@@ -95,24 +97,24 @@ mod tests {
     #[test]
     fn the_status_has_a_glyph_and_words() {
         let failed = Some(LoadOutcome::Failed);
-        assert_eq!(status_text(7, None), "● G7 ok");
-        assert_eq!(status_text(7, failed), "▲ G7 serving, the newest save does not load");
-        assert_eq!(status_text(7, Some(LoadOutcome::Ok)), "▲ G7 serving, not all modules load");
+        assert_eq!(status_text(7, None), "● version 7 live");
+        assert_eq!(status_text(7, failed), "▲ version 7 live, the newest save does not load");
+        assert_eq!(status_text(7, Some(LoadOutcome::Ok)), "▲ version 7 live, not all modules load");
         assert_eq!(status_text(0, failed), "✖ nothing is serving yet");
     }
 
     #[test]
     fn the_row_is_reserved_once_and_again_after_a_release_or_resize() {
         let mut line = StatusLine::default();
-        let drawn = "\x1b7\x1b[24;1H\x1b[2K  ● G1 ok\x1b8";
-        assert!(line.draw_in("● G1 ok", Some((24, 80))).starts_with("\n\x1b7\x1b[1;23r"));
-        assert_eq!(line.draw_in("● G1 ok", Some((24, 80))), drawn);
-        assert!(line.draw_in("● G1 ok", Some((30, 80))).contains("\x1b[1;29r"));
+        let drawn = "\x1b7\x1b[24;1H\x1b[2K  ● version 1 live\x1b8";
+        assert!(line.draw_in("● version 1 live", Some((24, 80))).starts_with("\n\x1b7\x1b[1;23r"));
+        assert_eq!(line.draw_in("● version 1 live", Some((24, 80))), drawn);
+        assert!(line.draw_in("● version 1 live", Some((30, 80))).contains("\x1b[1;29r"));
         assert_eq!(line.remove(), "\x1b7\x1b[r\x1b[30;1H\x1b[2K\x1b8");
         assert_eq!(line.remove(), "");
         assert_eq!((line.draw_in("", Some((3, 80))), line.draw_in("", None)), Default::default());
-        line.draw_in("● G1 ok", Some((24, 80)));
+        line.draw_in("● version 1 live", Some((24, 80)));
         assert_eq!(release(), "\x1b7\x1b[r\x1b[24;1H\x1b[2K\x1b8");
-        assert!(line.draw_in("● G1 ok", Some((24, 80))).contains("\x1b[1;23r"));
+        assert!(line.draw_in("● version 1 live", Some((24, 80))).contains("\x1b[1;23r"));
     }
 }

@@ -150,13 +150,13 @@ async fn ctrl_z_stops_both_processes_and_both_continue() {
 async fn a_crash_leaves_a_terminal_that_works() {
     let project = app().env("CI", "");
     let mut screen = Screen::start(project, 100).await;
-    screen.wait_for("● G1 ok").await;
+    screen.wait_for("● version 1 live").await;
     let client = reqwest::Client::builder().no_proxy().build().expect("a client");
     let crashed = client.get(format!("{}/exit", screen.url)).send();
     in_time("no response", crashed).await.expect_err("the process has ended");
 
     screen.wait_for("GET /exit ended the server process").await;
-    screen.wait_for("● G2 ok").await;
+    screen.wait_for("● version 2 live").await;
     screen.press("l");
     screen.wait_for("/segfault").await;
     screen.press("q");

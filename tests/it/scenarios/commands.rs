@@ -33,7 +33,7 @@ async fn run_id(world: &World) -> String {
 async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     let app = |n: u32| index("", &n.to_string());
     let mut world = World::new(&[("app.py", &app(1))]).await;
-    let nothing = (Some(0), "nothing to reload; G1 is still serving\n".to_owned());
+    let nothing = (Some(0), "nothing to reload; version 1 is still serving\n".to_owned());
     assert_eq!(snaxum(&world, &["reload"]).await, nothing);
     assert_eq!(reloads(&world).await.len(), 1);
 
@@ -42,10 +42,13 @@ async fn a_manual_reload_retries_a_failure_without_a_changed_file() {
     assert!(world.save("app.py", &wanting).await.failure().contains("no mark"));
     let (code, output) = snaxum(&world, &["reload"]).await;
     assert_eq!(code, Some(1));
-    assert!(output.contains("G1 is still serving") && output.contains("no mark"), "{output}");
+    assert!(
+        output.contains("version 1 is still serving") && output.contains("no mark"),
+        "{output}"
+    );
 
     fs::write(&mark, "").expect("written");
-    assert_live(&snaxum(&world, &["reload"]).await, "live as G2 after");
+    assert_live(&snaxum(&world, &["reload"]).await, "live as version 2 after");
     assert_eq!(world.text("/").await, "2");
     let expected = [["manual", "ok"], ["manual", "failed"], ["save", "failed"], ["start", "ok"]];
     assert_eq!(reloads(&world).await, expected);
@@ -56,7 +59,7 @@ async fn a_full_reload_runs_all_modules_even_unchanged_ones() {
     let app = index("import _base", "_base.X");
     let mut world = World::new(&[("app.py", &app), ("_base.py", "X = 1\n")]).await;
 
-    assert_live(&snaxum(&world, &["reload", "--full"]).await, "live as G2 after");
+    assert_live(&snaxum(&world, &["reload", "--full"]).await, "live as version 2 after");
 
     let reload = world.reload().await;
     assert_eq!(reload.ran(), ["_base", "app"]);
@@ -88,7 +91,7 @@ async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     let (code, output) = snaxum(&world, &["wait"]).await;
     assert_eq!(code, Some(1));
     assert!(
-        output.contains("reloading is paused") && output.contains("G1 is still serving"),
+        output.contains("reloading is paused") && output.contains("version 1 is still serving"),
         "{output}"
     );
 
@@ -96,7 +99,7 @@ async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     assert!(code == Some(0) && output.contains("reloading is paused"), "{output}");
 
     let resumed = snaxum(&world, &["resume"]).await;
-    assert_live(&resumed, "reloading is resumed; live as G2 after");
+    assert_live(&resumed, "reloading is resumed; live as version 2 after");
     assert_eq!(world.text("/").await, "20");
     let message = console.next_of_type("status").await;
     assert_eq!(message["status"]["paused"], false);
@@ -105,7 +108,7 @@ async fn saves_during_a_pause_wait_and_are_one_reload_afterwards() {
     assert_eq!(reloads(&world).await, [["save", "ok"], ["start", "ok"]]);
     world.server.out.wait_for("resumed").await;
     let again = snaxum(&world, &["resume"]).await;
-    assert_live(&again, "reloading is resumed; nothing to reload; G2 is still serving\n");
+    assert_live(&again, "reloading is resumed; nothing to reload; version 2 is still serving\n");
 }
 
 #[tokio::test]
@@ -157,7 +160,7 @@ async fn a_manual_reload_during_a_pause_does_not_end_it() {
     snaxum(&world, &["pause"]).await;
     world.server.edit("app.py", &index("", "2"));
 
-    assert_live(&snaxum(&world, &["reload"]).await, "live as G2 after");
+    assert_live(&snaxum(&world, &["reload"]).await, "live as version 2 after");
 
     assert_eq!(world.text("/").await, "2");
     assert_eq!(world.status().await["paused"], true);
@@ -178,7 +181,10 @@ async fn a_manual_restart_returns_when_the_new_process_serves() {
     let (code, output) = snaxum(&world, &["restart"]).await;
 
     let after = run_id(&world).await;
-    assert_eq!((code, output), (Some(0), format!("G2 is live in a new process, run {after}\n")));
+    assert_eq!(
+        (code, output),
+        (Some(0), format!("version 2 is live in a new process, run {after}\n"))
+    );
     assert_ne!(before, after);
     assert_eq!(world.server.announcement(), announced, "same address, same token, same pid");
     assert_eq!(world.text("/").await, "1");
@@ -195,7 +201,7 @@ async fn a_restart_into_code_that_does_not_load_is_refused_with_the_reason() {
     let (code, output) = snaxum(&world, &["restart"]).await;
 
     assert_eq!(code, Some(1));
-    for part in ["restart failed; G1 is still serving", "app.py", "SyntaxError"] {
+    for part in ["restart failed; version 1 is still serving", "app.py", "SyntaxError"] {
         assert!(output.contains(part), "{part}: {output}");
     }
     assert_eq!(run_id(&world).await, before);
@@ -215,7 +221,7 @@ async fn a_manual_reload_that_needs_a_new_process_waits_for_it() {
     let (code, output) = snaxum(&world, &["reload"]).await;
 
     assert_eq!(code, Some(0), "{output}");
-    assert!(output.contains("G2 is live in a new process"), "{output}");
+    assert!(output.contains("version 2 is live in a new process"), "{output}");
     let status = world.status().await;
     assert_eq!((&status["pool"]["size"], &status["paused"]), (&json!(2), &json!(true)));
 }
@@ -231,7 +237,7 @@ async fn a_pause_in_which_settings_changed_ends_in_a_new_process() {
     let (code, output) = snaxum(&world, &["resume"]).await;
 
     assert_eq!(code, Some(0), "{output}");
-    assert!(output.contains("G2 is live in a new process"), "{output}");
+    assert!(output.contains("version 2 is live in a new process"), "{output}");
     assert_eq!(world.text("/").await, "2");
     let status = world.status().await;
     assert_eq!((&status["pool"]["size"], &status["paused"]), (&json!(2), &json!(false)));
@@ -249,6 +255,6 @@ async fn a_full_reload_that_a_library_refuses_is_made_by_a_new_process() {
     let (code, output) = snaxum(&world, &["reload", "--full"]).await;
 
     assert_eq!(code, Some(0), "{output}");
-    assert!(output.contains("G2 is live in a new process"), "{output}");
+    assert!(output.contains("version 2 is live in a new process"), "{output}");
     assert_eq!(world.text("/").await, "1");
 }

@@ -43,7 +43,12 @@ async fn a_library_that_takes_nothing_twice_gets_a_new_process_on_the_same_socke
     world.server.edit("app.py", &app(2));
 
     let waited = world.server.project.snaxum(&["wait"]).await;
-    assert_eq!((waited.code, &*waited.stdout), (Some(0), "G2 is live\n"), "{}", waited.stderr);
+    assert_eq!(
+        (waited.code, &*waited.stdout),
+        (Some(0), "version 2 is live\n"),
+        "{}",
+        waited.stderr
+    );
     let reply = world.server.get("/").await;
     assert_eq!(reply.text(), "2");
     assert_eq!(reply.header("x-snaxum-gen"), "2", "it counts on");

@@ -36,15 +36,21 @@ async fn an_old_instance_in_keep_is_reported_once() {
     assert_eq!(world.text("/").await, "True");
 
     let warning = warnings(&world.save("models.py", &user(2, "")).await);
-    for part in ["`keep('v')`", "2 instances", "`models.User` of G1", "version", "migrate=True"] {
+    for part in
+        ["`keep('v')`", "2 instances", "`models.User` of version 1", "version", "migrate=True"]
+    {
         assert!(warning.contains(part), "{warning}");
     }
-    world.server.out.wait_for("2 instances of `models.User` of G1").await;
+    world.server.out.wait_for("2 instances of `models.User` of version 1").await;
     assert_eq!(world.text("/").await, "False");
 
     let again = world.save("models.py", &user(3, "")).await;
     assert_eq!(again.0["warnings"], json!([]));
-    world.server.err.wait_for("`models` in G1 is still referenced by the kept value 'v'").await;
+    world
+        .server
+        .err
+        .wait_for("`models` in version 1 is still referenced by the kept value 'v'")
+        .await;
 }
 
 #[tokio::test]
@@ -67,7 +73,10 @@ async fn an_instance_that_cannot_migrate_stays_what_it_is_with_a_warning() {
     let app = keeping("models.User()", ", migrate=True", "V.version()");
     let mut world = World::new(&[("models.py", &user(1, "")), ("app.py", &app)]).await;
     let warning = warnings(&world.save("models.py", &user(2, "__slots__ = ('a', 'b')")).await);
-    assert!(warning.contains("layout") && warning.contains("`models.User` of G1"), "{warning}");
+    assert!(
+        warning.contains("layout") && warning.contains("`models.User` of version 1"),
+        "{warning}"
+    );
     assert_eq!(world.text("/").await, "1");
     let warning = warnings(&world.save("models.py", "class Other: pass\n").await);
     assert!(warning.contains("which the new code does not have"), "{warning}");
@@ -86,7 +95,7 @@ async fn an_old_enum_member_in_keep_is_reported() {
     let app = keeping("models.Color.RED", "", "V is models.Color.RED");
     let mut world = World::new(&[("models.py", &color(1)), ("app.py", &app)]).await;
     let warning = warnings(&world.save("models.py", &color(2)).await);
-    for part in ["1 member of", "`models.Color` of G1", "`is` and `==`", "migrate=True"] {
+    for part in ["1 member of", "`models.Color` of version 1", "`is` and `==`", "migrate=True"] {
         assert!(warning.contains(part), "{warning}");
     }
     assert_eq!(world.text("/").await, "False");
@@ -138,7 +147,8 @@ async fn an_instance_of_an_old_class_in_a_module_that_stays_is_named() {
     let mut world = World::of(project).await;
     world.save("app.py", &app(2, "")).await.ran();
     let line = world.server.err.wait_for("is still referenced by").await;
-    for part in ["module `app` in G1", "`_store.CACHE`", "an instance of `app.User`", "isinstance"]
+    for part in
+        ["module `app` in version 1", "`_store.CACHE`", "an instance of `app.User`", "isinstance"]
     {
         assert!(line.contains(part), "{line}");
     }

@@ -185,7 +185,10 @@ async fn a_reference_to_old_code_is_named() {
     let mut world = World::of(project).await;
     world.save("app.py", &app(2, "")).await.ran();
     let line = world.server.err.wait_for("is still referenced by").await;
-    assert!(line.contains("module `app` in G1") && line.contains("`_store.CALLBACKS`"), "{line}");
+    assert!(
+        line.contains("module `app` in version 1") && line.contains("`_store.CALLBACKS`"),
+        "{line}"
+    );
     let reload = world.save("app.py", &app(3, "")).await;
     assert!(reload.0["notes"].to_string().contains("_store.CALLBACKS"), "{:#}", reload.0);
 }

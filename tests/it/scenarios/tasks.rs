@@ -60,7 +60,7 @@ async fn a_task_that_refuses_to_end_is_counted_and_named() {
     let mut world = World::new(&[("app.py", &stubborn(1)), ("other.py", "")]).await;
     world.save("app.py", &stubborn(2)).await.ran();
     let line = world.server.err.wait_for("did not stop when cancelled").await;
-    assert!(line.contains("2 tasks from module `app` in G1"), "{line}");
+    assert!(line.contains("2 tasks from module `app` in version 1"), "{line}");
     assert!(line.contains("`Poller.run`"), "{line}");
     let reload = world.save("other.py", "X = 1\n").await;
     assert!(reload.0["notes"].to_string().contains("Poller.run"), "{:#}", reload.0);
@@ -73,7 +73,7 @@ async fn a_task_that_a_handler_started_continues_and_is_reported() {
     world.text("/begin").await;
     world.save("app.py", &format!("{DETACHED}X = 1\n")).await.ran();
     let line = world.server.err.wait_for("is still referenced by").await;
-    assert!(line.contains("module `app` in G1"), "{line}");
+    assert!(line.contains("module `app` in version 1"), "{line}");
     assert!(line.contains("2 tasks running it: `tick` (2)"), "{line}");
 }
 

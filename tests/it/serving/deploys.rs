@@ -19,7 +19,7 @@ async fn an_open_connection_continues_on_the_new_code() {
 
     server.edit("app.py", &app("two"));
     server.signal(libc::SIGHUP);
-    server.err.wait_for("G2 is live in 2 new processes").await;
+    server.err.wait_for("version 2 is live in 2 new processes").await;
 
     assert_eq!(connection.get("/version").await["version"], "two");
     let (text, stays_open) = with_body.send(post).await.expect("a response");
@@ -40,7 +40,7 @@ async fn a_request_under_way_ends_on_the_code_that_it_began_with() {
     server.edit("app.py", &app("two"));
     let finished = reload(&server).await;
     assert_eq!((finished.code, &*finished.stderr), (Some(0), ""));
-    assert_eq!(finished.stdout, "G2 is live in a new process\n");
+    assert_eq!(finished.stdout, "version 2 is live in a new process\n");
     assert_eq!(version(&server).await, "two");
 
     held.open().await;
@@ -107,7 +107,7 @@ async fn half_of_the_cores_load_new_code_and_the_others_are_left_to_requests() {
         loading.open().await;
     }
     server.arrival().await.open().await;
-    server.err.wait_for(&format!("G2 is live in {count} new processes")).await;
+    server.err.wait_for(&format!("version 2 is live in {count} new processes")).await;
     assert_eq!(version(&server).await, "two");
     server.stop().await;
 }
@@ -148,7 +148,7 @@ async fn twenty_reloads_under_load_lose_no_request() {
     let load = Load::start(&server, 16, "/version");
     for generation in 2..22 {
         server.signal(libc::SIGHUP);
-        server.err.wait_for(&format!("G{generation} is live")).await;
+        server.err.wait_for(&format!("version {generation} is live")).await;
         load.continues(32).await;
     }
     assert_eq!(load.stop().await, Vec::<String>::new());

@@ -177,7 +177,7 @@ async fn a_deploy_finishes_the_requests_of_a_connection_and_asks_its_client_to_o
     let (response, _) = ready.send_request(request(&server, "/waits"), true).expect("it is sent");
     let held = server.arrival().await;
     server.signal(libc::SIGHUP);
-    server.err.wait_for("G2 is live").await;
+    server.err.wait_for("version 2 is live").await;
     held.open().await;
     let response = in_time("the response", response).await.expect("a response");
     assert_eq!(response.status(), StatusCode::OK);

@@ -128,7 +128,7 @@ async fn a_deploy_loads_once_for_all_and_loses_no_request() {
     let load = Load::start(&server, 8, "/place");
     for generation in 2..6 {
         server.signal(libc::SIGHUP);
-        server.err.wait_for(&format!("G{generation} is live")).await;
+        server.err.wait_for(&format!("version {generation} is live")).await;
         load.continues(16).await;
     }
     assert_eq!(load.stop().await, Vec::<String>::new());

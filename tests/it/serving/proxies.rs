@@ -133,7 +133,7 @@ async fn a_connection_that_has_sent_nothing_moves_to_the_new_processes() {
     assert!(send(&server, V2).await.contains("203.0.113.9"), "connections are accepted in order");
     let old = server.python_process();
     server.signal(libc::SIGHUP);
-    server.err.wait_for("G2 is live").await;
+    server.err.wait_for("version 2 is live").await;
     old.is_gone().await;
     silent.write_all(V2).await.expect("it is open");
     silent.write_all(b"GET /where HTTP/1.0\r\n\r\n").await.expect("it is open");

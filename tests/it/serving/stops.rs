@@ -44,7 +44,7 @@ async fn deploy_beside_a_slow_request(
     let slow = tokio::spawn(async move { old.send("GET /slow HTTP/1.1\r\nhost: a\r\n\r\n").await });
     let held = server.arrival().await;
     server.signal(libc::SIGHUP);
-    server.err.wait_for("G2 is live").await;
+    server.err.wait_for("version 2 is live").await;
     (slow, held)
 }
 

@@ -21,7 +21,7 @@ async fn serve(args: &[&str]) -> (Program, Server) {
 /// Waits until the parent is the new program, and `generation` serves.
 async fn is_upgraded(server: &Server, generation: u32) {
     let line = format!(
-        "the parent is the program on disk now, snaxum {}; G{generation} serves",
+        "the parent is the program on disk now, snaxum {}; version {generation} serves",
         env!("CARGO_PKG_VERSION")
     );
     server.err.wait_for(&line).await;
@@ -59,7 +59,10 @@ async fn the_parent_becomes_the_new_program_in_its_process_and_its_processes_and
     assert!(!program.runs_in(server.pid));
     server.edit("app.py", &app("two"));
     let finished = reload(&server).await;
-    assert_eq!((finished.code, &*finished.stdout), (Some(0), "G2 is live in 2 new processes\n"));
+    assert_eq!(
+        (finished.code, &*finished.stdout),
+        (Some(0), "version 2 is live in 2 new processes\n")
+    );
     is_upgraded(&server, 2).await;
 
     assert!(program.runs_in(server.pid));
@@ -76,7 +79,7 @@ async fn the_parent_becomes_the_new_program_in_its_process_and_its_processes_and
     server.err.wait_for(&format!("(pid {killed}) was killed")).await;
     server.err.wait_for(" serves (pid ").await;
     server.edit("app.py", &app("three"));
-    assert_eq!(reload(&server).await.stdout, "G3 is live in 2 new processes\n");
+    assert_eq!(reload(&server).await.stdout, "version 3 is live in 2 new processes\n");
     assert_eq!(version(&server).await, "three");
     assert!(counted(&server, &metrics).await >= 8.0);
 
@@ -208,7 +211,8 @@ async fn a_program_that_does_not_start_changes_nothing() {
         program.install_bytes(bytes);
         let finished = reload(&server).await;
         assert_eq!(finished.code, Some(1), "{finished:?}");
-        for part in ["G1 is still serving", "the new program cannot replace the parent", why] {
+        for part in ["version 1 is still serving", "the new program cannot replace the parent", why]
+        {
             // A wheel has a Python that starts, and an extension module that does not load.
             let is_of_binary = part == "it is broken" && std::env::var("SNAXUM_COMMAND").is_ok();
             assert!(
@@ -261,7 +265,7 @@ async fn a_program_with_other_messages_replaces_the_parent_first_and_then_loads_
 
         server.edit("app.py", &app("two"));
         let finished = reload(&server).await;
-        assert!(finished.stdout.starts_with("G2 is live"), "{finished:?}");
+        assert!(finished.stdout.starts_with("version 2 is live"), "{finished:?}");
         assert_eq!(connection.get("/version").await["version"], "two");
         assert_eq!(load.stop().await, Vec::<String>::new());
 
