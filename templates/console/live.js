@@ -16,18 +16,18 @@
 
   const STYLE = `
     :host { all: initial; }
-    .corner { position: fixed; right: 12px; bottom: 12px; z-index: 2147483647; max-width: 22rem;
-      display: grid; gap: 8px; justify-items: end; font: 13px/1.45 system-ui, sans-serif; }
+    .edge { position: fixed; left: 50%; bottom: 0; translate: -50%; z-index: 2147483647; max-width: min(22rem, 100vw);
+      display: grid; gap: 8px; justify-items: center; font: 13px/1.45 system-ui, sans-serif; }
     [hidden] { display: none; }
     .pill, section { background: #b42318; color: #fff; box-shadow: 0 2px 12px #0006; }
-    .pill { border-radius: 999px; padding: 4px 12px; margin: 0; text-decoration: none; }
+    .pill { border-radius: 8px 8px 0 0; padding: 2px 14px; margin: 0; text-decoration: none; white-space: nowrap; }
     dialog { width: min(60rem, calc(100vw - 32px)); max-height: calc(100vh - 32px); overflow: auto; padding: 16px; border: 1px solid #888;
       border-radius: 8px; background: light-dark(#fff, #191d24); color: light-dark(#1a1f27, #dfe4ec); color-scheme: light dark; font: 13px/1.45 system-ui, sans-serif; }
     dialog::backdrop { background: #0008; }
     dialog header { display: flex; gap: 12px; align-items: baseline; justify-content: space-between; margin-bottom: 8px; }
     dialog h2 { font-size: 15px; margin: 0; }
     dialog a:focus-visible, dialog button:focus-visible { outline-color: currentColor; }
-    section { border-radius: 8px; padding: 12px 16px; outline-offset: 2px; }
+    section { border-radius: 8px; padding: 12px 16px; margin: 0 12px 12px; outline-offset: 2px; }
     strong { display: block; margin-bottom: 4px; }
     p { margin: 0 0 8px; }
     a, button { all: unset; cursor: pointer; text-decoration: underline; margin-right: 12px; }
@@ -166,7 +166,7 @@
     // Screen readers announce a status only if the element existed before its text.
     const pill = element("div", { role: "status" });
     const { dialog, title, body } = buildDialog();
-    shadow.append(element("div", { class: "corner" }, overlay, pill), dialog);
+    shadow.append(element("div", { class: "edge" }, overlay, pill), dialog);
     document.documentElement.append(host);
     addEventListener("keydown", (event) => {
       if (event.key === "Escape" && !overlay.hidden && !dialog.open) dismiss();

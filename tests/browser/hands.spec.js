@@ -115,6 +115,23 @@ test("the palette finds commands, routes and requests", async ({ page, world }) 
   await expect(palette).toBeHidden();
 });
 
+test("the notice about an action covers no row", async ({ page, world }) => {
+  for (let id = 0; id < 40; id += 1) await world.get(`/items/${id}`);
+  await expect(rows(page)).toHaveCount(40);
+  await rows(page).first().focus();
+  const list = page.locator(".requests > .list");
+  const height = async () => (await list.boundingBox()).height;
+  const before = await height();
+  await page.keyboard.press("c");
+  await expect(page.getByTestId("notice")).toContainText("as cURL");
+  await list.evaluate((element) => (element.scrollTop = element.scrollHeight));
+  const notice = await page.getByTestId("notice").boundingBox();
+  const [last, shown] = [await rows(page).last().boundingBox(), await list.boundingBox()];
+  expect(last.y + last.height).toBeLessThanOrEqual(notice.y + 1);
+  expect(shown.y + shown.height).toBeLessThanOrEqual(notice.y + 1);
+  await expect.poll(height).toBe(before);
+});
+
 test("a column sorts the requests, and a third click ends that", async ({ page, world }) => {
   for (const path of ["/items/1", "/slow", "/items/2"]) await world.get(path);
   await expect(rows(page)).toHaveCount(3);
