@@ -82,10 +82,11 @@ def start(options: str, host: HostApi, hosted_api: Any) -> bytes:
     streamed_request.max_body_size = settings["max_body_size"]
     is_dev = settings["dev"] and not settings["load_only"]
     if is_dev:
-        from ._debug import library_hooks, output
+        from ._debug import library_hooks, output, output_heads
 
         library_hooks.install(host)
         output.install(host.print, is_raw=settings["raw_output"], finds_origin=True)
+        output_heads.install(host.running_request)
     log_records.install(host, as_json=settings["json_log"], is_dev=is_dev)
     generations.first_number = settings["first_generation"]
     generations.publish(Generation(0, RouteTable([])))

@@ -103,6 +103,9 @@ class HostApi(Protocol):
     def flush_wakes(self) -> None:
         """Send the delayed responses."""
 
+    def running_request(self, request: int) -> str | None:
+        """Return the method and the raw path of a request, or None once it has ended."""
+
     def print(
         self,
         request: int | None,

@@ -27,7 +27,7 @@ def orders(request: Request) -> dict:
     return {}
 `;
 // Names of the code and of the event schema, which only details and tooltips have.
-const OURS = /\bG\d+\b|\bgenerations?\b|\bsettle\b|\bstage\b|\bcommit\b|\bgil\b|\bconvert\b|\bnoop\b|\bdispatch\b/i;
+const OURS = /\bG\d+\b|\bgenerations?\b|\bsettle\b|\bstage\b|\bcommit\b|\bgil\b|\bconvert\b|\bnoop\b|\bdispatch\b|\bRSS\b|\bgen\b/i;
 const TABS = ["now", "requests", "routes", "errors", "reloads", "workers", "logs"];
 
 async function expectNone(page, where) {

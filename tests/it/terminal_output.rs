@@ -146,3 +146,33 @@ async fn an_unread_log_blocks_nothing() {
     }
     assert!(server.stop().await.success());
 }
+
+const ALTERNATING: &str = "import asyncio
+from snaxum import route
+
+opened = asyncio.Event()
+
+@route('/first')
+async def first(request):
+    print('begins first')
+    await opened.wait()
+    print('ends first')
+    return ''
+
+@route('/second')
+async def second(request):
+    print('is second')
+    opened.set()
+    return ''
+";
+
+#[tokio::test]
+async fn the_lines_of_requests_that_run_at_once_are_below_their_heads() {
+    let screen = Screen::start(app().file("app.py", ALTERNATING), 100).await;
+    tokio::join!(screen.get("/first"), async {
+        screen.wait_for("GET    /first  #1 prints:\r\nbegins first\r\n").await;
+        screen.get("/second").await;
+    });
+    screen.wait_for("GET    /second  #2 prints:\r\nis second\r\n").await;
+    screen.wait_for("GET    /first  #1 prints:\r\nends first\r\n").await;
+}

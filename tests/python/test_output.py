@@ -11,6 +11,7 @@ import pytest
 
 from snaxum._core.current_record import current
 from snaxum._debug.output import MAX_KEY_LINES, MAX_LINE, _Stream
+from snaxum._debug.output_heads import PAUSE_S, Heads
 from snaxum._debug.redact import MASK, SLACK
 from snaxum._reload import user_paths
 from snaxum._runtime.generations import Generation
@@ -159,3 +160,29 @@ def test_a_line_has_the_record_or_the_place_that_wrote_it(
         ("printed", (None, None, "app.py", 2)),
         ("logged", ("warning", "app", "app.py", 7)),
     ]
+
+
+def test_the_lines_of_a_request_are_below_its_head(printed: Printed) -> None:
+    times = [10.0]
+    heads = Heads({7: "GET    /a", 8: "POST   /b"}.get, lambda: times[-1])
+    printed.stream.head_of = heads.head
+
+    def written(request: int | None, *parts: str) -> list[str]:
+        printed.through.seek(0)
+        printed.through.truncate()
+        pin_thread(Generation(1, None), request)  # type: ignore[arg-type]
+        for part in parts:
+            printed.stream.write(part)
+        return printed.through.getvalue().decode().splitlines()
+
+    head, *lines = written(7, "one ", "line\n", "two\n")
+    assert head.endswith("  GET    /a  #7 prints:")
+    assert lines == ["one line", "two"]
+    assert written(7, "three\n") == ["three"]
+    assert [line[-8:] for line in written(8, "other\n")][1:] == ["other"]
+    assert len(written(7, "again\n")) == 2
+    times.append(times[-1] + 2 * PAUSE_S)
+    assert len(written(7, "later\n")) == 2
+    assert written(None, "without one\n") == ["without one"]
+    assert written(9, "after its end\n") == ["after its end"]
+    assert ("prints" in str(printed.lines)) is False

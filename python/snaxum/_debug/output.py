@@ -58,6 +58,11 @@ def install(on_line: OnLine, *, is_raw: bool, finds_origin: bool = False) -> Non
             _installed.append(stream)
 
 
+def streams_of_terminal() -> list[_Stream]:
+    """Return the installed streams that a person reads."""
+    return [stream for stream in _installed if stream.isatty()]
+
+
 def end_lines() -> None:
     """Send the unfinished lines of the calling thread, before it works for something else."""
     for stream in _installed:
@@ -83,6 +88,8 @@ class _Stream(io.TextIOWrapper):
 
     # Whether it sends where each line comes from.
     finds_origin = False
+    # Returns the head of the lines of the request, if they need one; on a terminal only.
+    head_of: Callable[[], str] | None = None
 
     def __init__(
         self, buffer: IO[bytes], name: str, on_line: OnLine, *, is_raw: bool = False
@@ -96,7 +103,10 @@ class _Stream(io.TextIOWrapper):
 
     def write(self, text: str, /) -> int:
         is_safe = self._is_raw or not isinstance(text, str)  # an error, which the stream raises
-        super().write(text if is_safe else self._escaped(text))
+        shown = text if is_safe else self._escaped(text)
+        if self.head_of is not None and text and not self._unfinished.text:
+            shown = self.head_of() + shown  # in one piece: another thread may write, too
+        super().write(shown)
         *ended, begun = text.split("\n")
         for part in ended:
             self._add(part)

@@ -193,7 +193,8 @@ class Retirement:
                 continue  # freed, or already reported for its tasks
             tasks = in_code_of(node, self.loop())
             holder = describe(tasks, "running it") if tasks else describe_holder(node)
-            text = f"the code of module `{node.name}` in version {number} is still referenced by {holder}"
+            code = f"the code of module `{node.name}` in version {number}"
+            text = f"{code} is still referenced by {holder}"
             self._report(f"{node.name} {holder}", text)
             del node, tasks
 
