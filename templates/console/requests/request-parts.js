@@ -86,9 +86,15 @@ function hasProfile(request) {
  * Returns for how many more milliseconds the profile of a request may come; 0 if it will not, or has.
  * @param {RequestDetail} request
  */
-export function awaitsProfile({ has_profile, total_ms, time_ms, generation }) {
-  if (has_profile || total_ms < PROFILED_MS || generation == null) return 0;
+export function awaitsProfile(request) {
+  const { has_profile, total_ms, time_ms, generation } = request;
+  if (has_profile || generation == null || (total_ms < PROFILED_MS && !asksForProfile(request))) return 0;
   return Math.max(0, time_ms + total_ms + AWAITED_MS - Date.now());
+}
+
+/** @param {RequestDetail} request */
+function asksForProfile({ query, request_headers: headers }) {
+  return new URLSearchParams(query).has("profile") || headers.some(([name]) => name === "x-snaxum-profile");
 }
 
 /**
