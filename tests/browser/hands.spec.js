@@ -183,6 +183,30 @@ test("columns are chosen and resized, by mouse and by keys, and stay so", async 
   await expect(page.getByRole("columnheader", { name: "Phases" })).toBeVisible();
 });
 
+test("reloads and the tables of workers sort and resize by their heads, too", async ({ page, world }) => {
+  for (const path of ["/items/1", "/items/2", "/slow"]) await world.get(path);
+  await page.getByTestId("tab-reloads").click();
+  const total = page.getByRole("columnheader", { name: "Total" });
+  await total.getByRole("button").click();
+  await expect(total).toHaveAttribute("aria-sort", "descending");
+  await expect(page).toHaveURL(/#reloads\?sort=-total/);
+  await page.getByTestId("column-menu").locator("summary").click();
+  await page.getByRole("checkbox", { name: "Modules" }).check();
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("reload-row")).toContainText("1");
+
+  await page.getByTestId("tab-workers").click();
+  const slowest = page.getByTestId("slowest-routes");
+  await expect(slowest.getByTestId("slowest-row").first()).toContainText("/slow");
+  const requests = slowest.getByRole("columnheader", { name: "Requests" });
+  await requests.getByRole("button").click();
+  await expect(slowest.getByTestId("slowest-row").first()).toContainText("/items");
+  const width = async () => (await requests.boundingBox()).width;
+  const before = await width();
+  await requests.getByRole("button").press("Shift+ArrowRight");
+  await expect.poll(width).toBeGreaterThan(before + 5);
+});
+
 for (const [width, height] of [[1440, 700], [1024, 700], [390, 740]]) {
   test(`at ${width} px the list stays where it was when a request is opened and closed`, async ({ page, world }) => {
     await page.setViewportSize({ width, height });

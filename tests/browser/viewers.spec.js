@@ -145,6 +145,10 @@ test("a list of records is a table with types, statistics, sorting, a filter and
   await sales.getByRole("button").click();
   await expect(sales).toHaveAttribute("aria-sort", "descending");
   await expect(cells(page, 0)).toHaveText(["Graz", "2024-01-05", "48", "null"]);
+  const width = async () => (await sales.boundingBox()).width;
+  const before = await width();
+  await sales.getByRole("button").press("Shift+ArrowRight");
+  await expect.poll(width).toBeGreaterThan(before + 5);
   await content(page).getByLabel("Filter rows").fill('city=linz sales>30');
   await expect(content(page).getByRole("status").first()).toContainText("4 of 20 rows · 4 columns");
   await expect(cells(page, 0)).toHaveText(["Linz", "2024-01-02", "37", "null"]);
