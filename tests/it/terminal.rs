@@ -188,7 +188,7 @@ async fn the_status_line_shows_a_broken_save_until_it_is_fixed() {
 
     fs::write(&file, "def oops(:\n").expect("a file");
     screen.wait_for("▲ version 1 is still serving").await;
-    screen.wait_for("\x1b[2K  ▲ version 1 serving, the newest save does not load").await;
+    screen.wait_for("\x1b[2K  ▲ version 1 live, the newest save does not load").await;
     screen.wait_for("│ 1 › def oops(:").await;
 
     fs::write(&file, APP.replace("hello", "hi")).expect("a file");
