@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import functools
+import gc
 import json
 import threading
 import time
@@ -108,6 +109,11 @@ def start(options: str, host: HostApi, hosted_api: Any) -> bytes:
         return _preload()
     _begin_to_serve(host)
     return interpreter.redirect_stdout(_load) if settings["load_only"] else _load()
+
+
+def freeze() -> None:
+    """Leave all objects that there are out of searches for garbage."""
+    gc.freeze()
 
 
 def _preload() -> bytes:

@@ -51,12 +51,14 @@ pub(crate) struct Bridge {
 }
 
 impl Bridge {
-    /// Makes the framework importable, and loads the user's modules.
+    /// Makes the framework importable, and loads the user's modules. `is_kept`: searches for garbage leave
+    /// out all objects of before the user's.
     pub(crate) fn start(
         py: Python<'_>,
         options: &str,
         host: HostApi,
         identities: Identities,
+        is_kept: bool,
     ) -> PyResult<(Self, LoadReport)> {
         if let Some(text) = framework::source("_embed.py") {
             let text = std::ffi::CString::new(text)?;
@@ -66,7 +68,13 @@ impl Bridge {
                 .call_method1("install", (files, read, PyBytes::new(py, framework::compiled())))?;
         }
         let index = Arc::clone(&host.0.index);
-        let module = without_collections(py, || py.import("snaxum._bridge"))?;
+        let module = without_collections(py, || {
+            let module = py.import("snaxum._bridge")?;
+            if is_kept {
+                module.call_method0("freeze")?;
+            }
+            PyResult::Ok(module)
+        })?;
         let hosted = HostedApi(host.0.clone());
         let report = module.call_method1("start", (options, host, hosted))?;
         let report = parse(&report)?;
@@ -295,8 +303,8 @@ pub(crate) fn error_text(py: Python<'_>, error: &PyErr) -> String {
     format!("{traceback}{error}")
 }
 
-/// Imports modules of the framework, none of which becomes garbage: a search for some would be a part
-/// of the start.
+/// Imports modules of the framework, none of which becomes garbage: a search for some would be a part of the
+/// start.
 fn without_collections<T>(_: Python<'_>, import: impl FnOnce() -> T) -> T {
     // SAFETY: this thread is attached, which the parameter proves.
     let was_enabled = unsafe { ffi::PyGC_Disable() } != 0;

@@ -44,6 +44,11 @@ impl LentThread {
     }
 }
 
+/// Whether a thread was lent.
+pub(super) fn is_lent() -> bool {
+    LENT.get().is_some()
+}
+
 /// Runs `work` in the lent thread, and returns that thread and a receiver that ends with the work;
 /// gives `work` back if none was lent.
 pub(super) fn run<W: FnOnce() + Send + 'static>(

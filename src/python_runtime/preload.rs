@@ -45,7 +45,7 @@ pub fn preload(config: &SnaxumConfig) -> Result<Vec<String>, Error> {
     let options = options(config, venv.as_ref(), origin, true);
     Python::attach(|py| {
         let (api, identities) = (HostApi(host.clone()), Identities::new(false));
-        let start = || Bridge::start(py, &options, api, identities);
+        let start = || Bridge::start(py, &options, api, identities, false);
         let failed = |error| start_error(py, &error, &config.places);
         let (bridge, _) = keeping_signals(origin, start).map_err(failed)?;
         let threads = bridge.other_threads(py).map_err(failed)?;

@@ -50,6 +50,15 @@ impl Drop for InterpreterClaim {
     }
 }
 
+/// Whether the interpreter runs nothing but the server.
+fn is_only_for_us(origin: Origin) -> bool {
+    match origin {
+        Origin::Ours => true,
+        Origin::Adopted => false,
+        Origin::Host => lent_thread::is_lent(),
+    }
+}
+
 /// The parts of the runtime that its thread uses.
 pub(crate) struct ThreadContext {
     pub(crate) config: SnaxumConfig,
@@ -128,7 +137,11 @@ fn run(context: ThreadContext) {
         let (wakes, loop_calls) = (Arc::clone(&host.wakes), Arc::clone(&host.loop_calls));
         let started = keeping_signals(origin, || match context.preloaded {
             Some(preloaded) => preloaded.bridge.begin(py, &options, identities),
-            None => Bridge::start(py, &options, HostApi(host), identities),
+            None => {
+                // In dev mode `gc.get_referrers` names what refers to old code, also where it is older.
+                let is_kept = !context.config.dev && is_only_for_us(origin);
+                Bridge::start(py, &options, HostApi(host), identities, is_kept)
+            }
         });
         let (bridge, report) = match started {
             Ok((bridge, report)) => (Arc::new(bridge), report),
