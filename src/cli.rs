@@ -176,6 +176,13 @@ pub(crate) fn has_one_thread(invocation: &Invocation) -> bool {
     production::preloads(invocation.handover.as_deref().and_then(|text| text.to_str()))
 }
 
+/// Forks the process that serves first, if the command starts a server; returns in both. Call it while the
+/// process has one thread.
+#[cfg(feature = "extension-module")]
+pub(crate) fn fork_first_process(invocation: &Invocation) {
+    production::fork_first_process(invocation);
+}
+
 /// Runs the command of the command line.
 pub(crate) fn run(invocation: Invocation) -> ExitCode {
     invocation.announce();

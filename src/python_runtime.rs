@@ -89,7 +89,7 @@ use messages::{Calls, Control};
 pub use messages::{NewerPaths, OpenApiText, ReloadOutcome, ReloadParams, ReloadScope};
 use pool_counts::LastPoolCounts;
 use preload::Preloaded;
-pub use preload::{fork_preloaded, preload};
+pub use preload::{fork_interpreter, fork_preloaded, preload};
 use queue::Queue;
 pub use reply::CallError;
 use reply::WakeBatch;

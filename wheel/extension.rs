@@ -54,6 +54,7 @@ fn run(
         py.detach(|| run_and_exit(invocation));
         return Ok(());
     }
+    py.detach(|| cli::fork_first_process(&invocation));
     let thread = LentThread::offer()
         .ok_or_else(|| PyRuntimeError::new_err("a command runs in this process already"))?;
     let command = move || run_and_exit(invocation);

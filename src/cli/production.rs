@@ -6,6 +6,7 @@ mod age;
 mod child;
 pub(crate) mod commands;
 mod deploy;
+mod first_process;
 mod fork_socket;
 mod link;
 mod measurements;
@@ -31,6 +32,8 @@ use snaxum::error::Error;
 use super::invocation;
 use super::options::ProjectArgs;
 use child::ReadOptions;
+#[cfg(feature = "extension-module")]
+pub(super) use first_process::fork as fork_first_process;
 use protocol::{Parameters, Succession};
 
 /// Serves until a signal.
@@ -43,7 +46,11 @@ pub(crate) fn run(args: ProjectArgs) -> Result<ExitCode, Error> {
         Some(Succession::Continue { state }) => return start::run(args, Some(state)),
         None => {}
     }
-    match child::parameters()? {
+    let parameters = match first_process::parameters() {
+        Some(inherited) => Some(Parameters::Serve(inherited)),
+        None => child::parameters()?,
+    };
+    match parameters {
         None => start::run(args, None),
         Some(Parameters::Serve(inherited)) => {
             let given = child::take_over(inherited)?;

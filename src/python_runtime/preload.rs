@@ -59,6 +59,43 @@ pub(super) fn take() -> Option<Preloaded> {
     PRELOADED.lock().take()
 }
 
+/// Forks this process, in which nothing but an interpreter has been started; returns the id of the new
+/// process, and `None` in it.
+///
+/// # Errors
+///
+/// There are too many processes.
+#[cfg(target_os = "linux")]
+pub fn fork_interpreter() -> io::Result<Option<u32>> {
+    use pyo3::ffi;
+
+    Python::attach(|_| {
+        // SAFETY: this thread is attached, and a fork follows.
+        unsafe { ffi::PyOS_BeforeFork() };
+        // SAFETY: this process has no other thread, so the new one may do everything that this one may.
+        let new = unsafe { libc::fork() };
+        if new == 0 {
+            // SAFETY: the process is new, and `PyOS_BeforeFork` was called before.
+            unsafe { ffi::PyOS_AfterFork_Child() };
+            return Ok(None);
+        }
+        let error = io::Error::last_os_error();
+        // SAFETY: `PyOS_BeforeFork` was called before.
+        unsafe { ffi::PyOS_AfterFork_Parent() };
+        u32::try_from(new).map(Some).map_err(|_| error)
+    })
+}
+
+/// Only Linux can.
+///
+/// # Errors
+///
+/// Always.
+#[cfg(not(target_os = "linux"))]
+pub fn fork_interpreter() -> io::Result<Option<u32>> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
 /// Forks this process, after [`preload`]; returns the id of the new process, and `None` in it.
 ///
 /// It is not a child of this process: its parent is the nearest one above that adopts orphans

@@ -19,6 +19,7 @@ use tokio::time::{Interval, MissedTickBehavior};
 
 use super::age;
 use super::commands::{CommandSocket, ReloadClient};
+use super::first_process;
 use super::measurements::ProcessMetrics;
 use super::process::{self, Role, ServingProcess, Shared, Stage};
 use super::protocol::{Order, Report};
@@ -201,6 +202,7 @@ impl Parent {
             if self.preloader.is_none() {
                 self.start_first()?;
             }
+            first_process::dismiss();
         }
         loop {
             self.act_on_event(&mut inputs, None).await;

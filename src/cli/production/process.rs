@@ -16,6 +16,7 @@ use snaxum::crash_record::{CrashRecord, CrashState, read_stacks, signal_name};
 use snaxum::server::{Listener, Passage};
 
 use super::age;
+use super::first_process;
 use super::fork_socket::ForkSocket;
 use super::measurements::ProcessMetrics;
 use super::program::{command, spawn};
@@ -142,8 +143,8 @@ pub(super) struct Assignment {
 }
 
 impl ServingProcess {
-    /// Starts a process that serves: the program again, or a fork of `preloader`. Its reports go to
-    /// `messages`. Needs the async runtime.
+    /// Starts a process that serves: the program again, a fork of `preloader`, or the process that waits. Its
+    /// reports go to `messages`. Needs the async runtime.
     pub(super) fn start(
         shared: &Shared,
         assigned: &Assignment,
@@ -154,10 +155,7 @@ impl ServingProcess {
             *assigned;
         let (control, of_child) = UnixStream::pair()?;
         let crash_record = CrashRecord::create()?;
-        let metrics = match &shared.metrics {
-            Some(metrics) => Some(metrics.add(id)?),
-            None => None,
-        };
+        let metrics = shared.metrics.as_ref().map(|metrics| metrics.add(id)).transpose()?;
         let parameters = ProcessParameters {
             protocol: protocol(),
             parent: std::process::id(),
@@ -177,10 +175,13 @@ impl ServingProcess {
         };
         let pid = match preloader.and_then(|preloader| preloader.forks.as_ref()) {
             Some(forks) => forks.request(&parameters)?,
-            None => {
-                let descriptors = parameters.descriptors();
-                spawn(command(&Parameters::Serve(parameters))?, descriptors)?
-            }
+            None => match first_process::start(&parameters) {
+                Some(pid) => pid,
+                None => {
+                    let descriptors = parameters.descriptors();
+                    spawn(command(&Parameters::Serve(parameters))?, descriptors)?
+                }
+            },
         };
         let mut process = Self::new((id, role), pid, control, crash_record, messages)?;
         (process.number, process.place) = (number, Some(place));
