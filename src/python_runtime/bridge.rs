@@ -26,6 +26,7 @@ use super::json::parse;
 use super::messages::{Call, NewerPaths, OnBegin, ReloadReply, ReloadScope};
 use super::own_context;
 use super::route_index::{PathIndex, ServingIndex};
+use super::wsgi::WsgiTarget;
 
 /// The functions of `snaxum._bridge`.
 pub(crate) struct Bridge {
@@ -165,9 +166,12 @@ impl Bridge {
         let exchange = Bound::new(py, Exchange::new(call, self.identities))?;
         let before = host::set_dispatched(Some(exchange.clone().into_any().unbind()));
         // Its host makes the context, which also the thread of a stream may enter.
-        let run = self.dispatch_found.call1(py, (exchange, py.None(), target));
+        let run = match WsgiTarget::of(&target) {
+            Ok(Some(wsgi)) => wsgi.serve(&exchange),
+            _ => self.dispatch_found.call1(py, (exchange, py.None(), target)).map(drop),
+        };
         drop(host::set_dispatched(before));
-        run.map(drop)
+        run
     }
 
     /// Lets Python find the route.

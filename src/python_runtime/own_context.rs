@@ -18,17 +18,23 @@ pub(super) fn call<'py>(
 }
 
 /// The context, until it is dropped.
-struct OwnContext<'py>(Bound<'py, PyAny>);
+pub(super) struct OwnContext<'py>(Bound<'py, PyAny>);
 
 impl<'py> OwnContext<'py> {
-    fn enter(py: Python<'py>) -> PyResult<Self> {
+    /// Enters a copy of the thread's context; `None` if the build cannot.
+    pub(super) fn enter(py: Python<'py>) -> PyResult<Option<Self>> {
         // SAFETY: returns a new reference, or null with an exception set.
         let context = unsafe { Bound::from_owned_ptr_or_err(py, ffi::PyContext_CopyCurrent())? };
         // SAFETY: `context` is a context, and no other thread has it.
         match unsafe { ffi::PyContext_Enter(context.as_ptr()) } {
-            0 => Ok(Self(context)),
+            0 => Ok(Some(Self(context))),
             _ => Err(PyErr::fetch(py)),
         }
+    }
+
+    /// Leaves it; returns it for functions that run in it later.
+    pub(super) fn leave(self) -> Bound<'py, PyAny> {
+        self.0.clone()
     }
 }
 

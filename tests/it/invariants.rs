@@ -79,7 +79,9 @@ fn one_place_speaks_pyo3() {
             "src/python_runtime/thread.rs",
             "src/python_runtime/websocket.rs",
             "src/python_runtime/workers.rs",
-            "src/python_runtime/wsgi.rs",
+            "src/python_runtime/wsgi/call.rs",
+            "src/python_runtime/wsgi/environ.rs",
+            "src/python_runtime/wsgi/start_response.rs",
         ]
     );
     // The threads only attach to the interpreter, and detach from it while they wait.
