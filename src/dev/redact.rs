@@ -3,10 +3,12 @@
 //! Recognises them by name, by form and by value. Python masks its own captures with the same words
 //! and patterns (`_debug/redact.json`).
 
+mod events;
 mod json;
 mod names;
 mod patterns;
 mod rules;
+mod tables;
 pub(super) mod truncate;
 mod values;
 
@@ -21,6 +23,11 @@ use names::SecretNames;
 pub(super) use patterns::MASK;
 use patterns::{begin_of_secret, push_redacted};
 use values::SecretValues;
+
+/// The content types of CSV.
+const CSV: [&str; 3] = ["text/csv", "application/csv", "text/tab-separated-values"];
+/// Parts of the content types whose lines are JSON.
+const LINES: [&str; 5] = ["ndjson", "jsonl", "jsonlines", "json-lines", "json-seq"];
 
 /// The secrets of this project. Cheap to clone.
 #[derive(Clone, Default)]
@@ -153,8 +160,13 @@ impl Redactor {
         let mut redacted = String::with_capacity(text.len());
         if content_type.starts_with("application/x-www-form-urlencoded") {
             self.push_pairs(&mut redacted, &text);
+        } else if CSV.iter().any(|csv| content_type.starts_with(csv)) {
+            push_redacted(&mut redacted, &tables::mask_csv(&text, &self.names));
+        } else if content_type.starts_with("text/event-stream") {
+            events::push_redacted_events(&mut redacted, &text, &self.names);
         } else if content_type.contains("json") || text.trim_start().starts_with(['{', '[']) {
-            json::push_redacted_json(&mut redacted, &text, &self.names);
+            let is_lines = LINES.iter().any(|lines| content_type.contains(lines));
+            tables::push_redacted_json(&mut redacted, &text, is_lines, &self.names);
         } else {
             push_redacted(&mut redacted, &text);
         }
@@ -167,7 +179,14 @@ impl Redactor {
 pub fn fuzz_json(text: &str) {
     let mut redactor = Redactor::default();
     redactor.add_values(&["swordfish".into()]);
-    for kind in ["application/json", "text/plain", "application/x-www-form-urlencoded"] {
+    for kind in [
+        "application/json",
+        "application/x-ndjson",
+        "text/plain",
+        "text/csv",
+        "text/event-stream",
+        "application/x-www-form-urlencoded",
+    ] {
         let shown = redactor.body(text, kind);
         assert!(!shown.contains("swordfish"), "{shown}");
         let end = redactor.end_of_certain(&shown);

@@ -63,12 +63,12 @@ pub(super) fn mask_arguments<'a>(
 }
 
 /// Decodes a string: an escape may hide a letter of the name.
-fn unescape(string: &str) -> String {
+pub(super) fn unescape(string: &str) -> String {
     serde_json::from_str(string).unwrap_or_else(|_| string.trim_matches('"').to_owned())
 }
 
 /// Returns the end of the string at the start of `text`, quotes included.
-fn string_end(text: &str) -> usize {
+pub(super) fn string_end(text: &str) -> usize {
     let mut is_escaped = false;
     for (at, byte) in text.bytes().enumerate().skip(1) {
         match byte {
@@ -82,7 +82,7 @@ fn string_end(text: &str) -> usize {
 }
 
 /// Returns the end of the value at the start of `text`.
-fn value_end(text: &str) -> usize {
+pub(super) fn value_end(text: &str) -> usize {
     let (mut depth, mut at) = (0_usize, 0);
     while let Some(&byte) = text.as_bytes().get(at) {
         match byte {
