@@ -20,6 +20,7 @@ mod request_state;
 pub(crate) mod request_stream;
 mod route;
 mod static_mount;
+mod stream_content;
 mod timing;
 mod traceback;
 mod websocket;
@@ -55,6 +56,7 @@ pub use request_state::PythonState;
 pub use request_stream::ChunkReceiver;
 pub use route::{ANY_METHOD, Param, RouteBatch, RouteInfo, StreamedRoute};
 pub use static_mount::StaticMount;
+pub use stream_content::{SentPiece, SentPieces, StreamContent};
 pub use timing::{BlockingRequest, Phases, PoolTaskTime, PoolTime, Timestamps, ms, unix_ms};
 pub use traceback::{ErrorSummary, Frame, Local, SourceLine, Traceback};
 pub(crate) use websocket::Http2Handshake;
@@ -217,6 +219,8 @@ pub struct RequestRecord<'a> {
     pub traceback: Option<&'a Arc<Traceback>>,
     /// Whether the response is a stream, whose end is a [`StreamEndRecord`].
     pub is_stream: bool,
+    /// The body of the stream, which is filled while it is sent and an observer shares it.
+    pub stream: Option<&'a Arc<StreamContent>>,
 }
 
 /// The end of a streamed response.

@@ -144,6 +144,7 @@ fn record_request(
         pool: None,
         traceback: Some(&Arc::new(crash.traceback.clone())),
         is_stream: false,
+        stream: None,
     }));
     Some(id)
 }

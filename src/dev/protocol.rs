@@ -21,7 +21,7 @@ use crate::message::{RouteDiff, RouteInfo, Traceback, WorkerEvent};
 pub use log_line::LogLine;
 pub use request::{
     Blocker, BodyContent, Metrics, Pin, RequestDetail, RequestStart, RequestSummary,
-    RunningRequest, StreamTiming,
+    RunningRequest, SentCookie, SetCookie, StreamPiece, StreamTiming,
 };
 pub use tracked_error::{TrackedError, TrackedErrorDetail};
 pub use websocket::{WebSocketClose, WebSocketMessage};

@@ -6,16 +6,19 @@
 
 mod body;
 mod body_kind;
+mod cookies;
 mod errors;
 mod event;
 mod library_calls;
 mod log;
 pub(super) mod metrics;
 mod raw_request;
+mod recorded_stream;
 mod request;
 mod route_index;
 mod sequence;
 mod state;
+mod stream_pieces;
 pub(super) mod subscription;
 mod websocket;
 
@@ -241,19 +244,23 @@ impl Recorder {
     }
 
     /// The values of headers of the request, then of the response, for each recorded request after
-    /// `after`, newest first.
+    /// `after`, newest first; with `has_cookies` also the names of both kinds of cookies.
     pub(super) fn headers(
         &self,
         after: u64,
         of_request: &[String],
         of_response: &[String],
+        has_cookies: bool,
     ) -> Vec<(String, Vec<Option<String>>)> {
         let state = self.lock();
-        let newer = state.requests.iter().rev().take_while(|request| request.id() > after);
+        // A request that began before others may end after them.
+        let newer = state.requests.iter().rev().filter(|request| request.id() > after);
         let values = newer.map(|request| {
             let sent = of_request.iter().map(|name| request.request_header(name));
             let received = of_response.iter().map(|name| request.response_header(name));
-            let values = sent.chain(received).map(|value| value.map(str::to_owned)).collect();
+            let values = sent.chain(received).map(|value| value.map(str::to_owned));
+            let names = has_cookies.then(|| request.cookie_names(&state.redactor));
+            let values = values.chain(names.into_iter().flatten()).collect();
             (request.id().to_string(), values)
         });
         values.collect()

@@ -15,7 +15,7 @@ use hyper::body::Body;
 use crate::event::Event;
 use crate::message::{
     BodyStart, CLIENT_CLOSED_REQUEST, ChunkReceiver, HandlerOutcome, Head, Phases, RequestBody,
-    RequestRecord, ResponseBody, StartRecord, Timestamps, Traceback, ms,
+    RequestRecord, ResponseBody, StartRecord, StreamContent, Timestamps, Traceback, ms,
 };
 use crate::python_runtime::PythonRuntime;
 use crate::telemetry::{RequestIdentity, RequestOutcome, TRACEPARENT, Telemetry, X_REQUEST_ID};
@@ -47,6 +47,8 @@ struct Observed<'a> {
     handled: Option<Handled>,
     /// Whether the handler has responded with a stream.
     is_stream: bool,
+    /// The body of the stream, for an observer in dev mode.
+    stream: Option<Arc<StreamContent>>,
     /// When the result was known to be a failure.
     failed: Option<Instant>,
     /// The body, if the handler reads it as it arrives.
@@ -90,6 +92,7 @@ impl<'a> Observation<'a> {
             response_body: None,
             handled: None,
             is_stream: false,
+            stream: None,
             failed: None,
             chunks: None,
             static_route: None,
@@ -247,12 +250,15 @@ impl Observed<'_> {
             && !response.body().is_end_stream()
     }
 
-    fn observe_stream(&self, response: &mut HttpResponse) {
+    fn observe_stream(&mut self, response: &mut HttpResponse) {
         let size = response.headers().get(CONTENT_LENGTH);
         let size = size.and_then(|size| size.to_str().ok()?.parse().ok());
         let body = std::mem::take(response.body_mut());
         let request = (self.id, self.began);
-        *response.body_mut() = observe(body, request, size, self.runtime.shared_events());
+        let content = Arc::<StreamContent>::default();
+        self.stream = Some(Arc::clone(&content));
+        let events = self.runtime.shared_events();
+        *response.body_mut() = observe(body, request, size, content, events);
     }
 
     fn annotate(&self, headers: &mut HeaderMap, phases: &Phases) {
@@ -346,6 +352,7 @@ impl Observed<'_> {
                 blockers: timestamps.map_or(&[], |timestamps| &timestamps.blockers),
                 traceback,
                 is_stream: self.is_stream && self.failed.is_none(),
+                stream: self.stream.as_ref(),
             })
         });
     }

@@ -43,6 +43,7 @@ mod pool_retries;
 mod profiles;
 mod protocol;
 mod quick_start;
+mod recorded_streams;
 mod reload;
 mod reload_start;
 mod replay;

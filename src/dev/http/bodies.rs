@@ -1,6 +1,7 @@
 //! The JSON API's reads of bodies that are not text, and of headers for the columns of a list.
 //!
-//! A body has a content type that its first bytes prove, and is a download wherever it is opened.
+//! A body has a content type that its first bytes prove, and is a download wherever it is opened, but for a
+//! PDF that a user opens in a tab.
 
 use axum::extract::{Path, Query, State};
 use axum::http::StatusCode;
@@ -10,19 +11,35 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use crate::dev::engine::Dev;
+use crate::dev::recorder::BodyKind;
 
 /// The most headers in one query.
 const MAX_HEADERS: usize = 20;
 
-pub(super) async fn request(dev: State<Dev>, id: Path<String>) -> Response {
-    body(&dev, &id, false)
+#[derive(Deserialize)]
+pub(super) struct BodyQuery {
+    /// Whether the browser's viewer opens it, if it is a PDF.
+    #[serde(default)]
+    open: bool,
 }
 
-pub(super) async fn response(dev: State<Dev>, id: Path<String>) -> Response {
-    body(&dev, &id, true)
+pub(super) async fn request(
+    dev: State<Dev>,
+    id: Path<String>,
+    query: Query<BodyQuery>,
+) -> Response {
+    body(&dev, &id, false, query.open)
 }
 
-fn body(dev: &Dev, id: &str, is_response: bool) -> Response {
+pub(super) async fn response(
+    dev: State<Dev>,
+    id: Path<String>,
+    query: Query<BodyQuery>,
+) -> Response {
+    body(&dev, &id, true, query.open)
+}
+
+fn body(dev: &Dev, id: &str, is_response: bool, opens: bool) -> Response {
     let (kind, bytes) = match dev.inner.recorder.body(id, is_response) {
         Some(Ok(shown)) => shown,
         Some(Err(why)) => return (StatusCode::CONFLICT, format!("{why}\n")).into_response(),
@@ -30,9 +47,13 @@ fn body(dev: &Dev, id: &str, is_response: bool) -> Response {
             return (StatusCode::NOT_FOUND, "No recorded request has this id.\n").into_response();
         }
     };
+    let (content_type, disposition) = match kind {
+        BodyKind::Pdf if opens => ("application/pdf", "inline"),
+        _ => (kind.content_type(), "attachment"),
+    };
     let headers = [
-        (CONTENT_TYPE, kind.content_type()),
-        (CONTENT_DISPOSITION, "attachment"),
+        (CONTENT_TYPE, content_type),
+        (CONTENT_DISPOSITION, disposition),
         (CONTENT_SECURITY_POLICY, "default-src 'none'; sandbox"),
     ];
     (headers, bytes).into_response()
@@ -49,6 +70,9 @@ pub(super) struct HeadersQuery {
     /// Names of headers of the response.
     #[serde(default)]
     response: String,
+    /// Whether the names of the cookies follow.
+    #[serde(default)]
+    cookies: bool,
 }
 
 /// Returns `[id, values]` of each recorded request, newest first.
@@ -62,7 +86,8 @@ pub(super) async fn headers(State(dev): State<Dev>, Query(query): Query<HeadersQ
         let text = format!("Name at most {MAX_HEADERS} headers.\n");
         return (StatusCode::BAD_REQUEST, text).into_response();
     }
-    Json(dev.inner.recorder.headers(query.after, &of_request, &of_response)).into_response()
+    let HeadersQuery { after, cookies, .. } = query;
+    Json(dev.inner.recorder.headers(after, &of_request, &of_response, cookies)).into_response()
 }
 
 /// Returns the words by which the page masks the columns of a table that only it can read.

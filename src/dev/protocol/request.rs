@@ -113,9 +113,14 @@ pub struct RequestDetail {
     pub request_headers: Vec<(String, String)>,
     /// The headers of the response; secrets are masked.
     pub response_headers: Vec<(String, String)>,
+    /// The cookies of the request; their values are masked.
+    pub request_cookies: Vec<SentCookie>,
+    /// The cookies that the response sets; their values are masked.
+    pub response_cookies: Vec<SetCookie>,
     /// The body of the request; null if it could not be read.
     pub request_body: Option<BodyContent>,
-    /// The body of the response; null for a stream, and for Snaxum's own error page.
+    /// The body of the response, for a stream its start as far as it was sent; null for Snaxum's own error
+    /// page.
     pub response_body: Option<BodyContent>,
     /// The traceback of the exception.
     pub traceback: Option<Traceback>,
@@ -127,6 +132,28 @@ pub struct RequestDetail {
     pub logs: Vec<LogLine>,
     /// The recorded messages of its WebSocket, oldest first.
     pub messages: Vec<WebSocketMessage>,
+}
+
+/// A cookie of a request.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SentCookie {
+    /// Its name.
+    pub name: String,
+    /// Always a mask.
+    pub value: &'static str,
+}
+
+/// A cookie that a response sets.
+#[derive(Clone, Debug, Serialize)]
+#[cfg_attr(test, derive(schemars::JsonSchema))]
+pub struct SetCookie {
+    /// Its name.
+    pub name: String,
+    /// Always a mask.
+    pub value: &'static str,
+    /// Its attributes in their order, such as `["Path", "/"]`; the value of `HttpOnly` is empty.
+    pub attributes: Vec<(String, String)>,
 }
 
 /// A request that is sent again after each reload until its status is below 400.
@@ -151,7 +178,7 @@ pub struct Pin {
     pub replays: u64,
 }
 
-/// The recorded part of a body: at most 64 KiB, or a response of at most 2 MiB.
+/// The recorded part of a body: at most 64 KiB, or a response of at most 2 MiB that is not a stream.
 #[derive(Clone, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct BodyContent {
@@ -165,7 +192,8 @@ pub struct BodyContent {
     /// that is not text; null for any other. Its bytes are at
     /// `/__snaxum/api/requests/ID/body/request` and `/response`.
     pub kind: Option<&'static str>,
-    /// The pieces of a stream; missing for any other body.
+    /// The pieces of the text of a stream; missing for any other body, and if masks hide the lines in which
+    /// they begin.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pieces: Option<Vec<StreamPiece>>,
 }
@@ -185,8 +213,10 @@ impl BodyContent {
 #[derive(Clone, Copy, Debug, Serialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
 pub struct StreamPiece {
-    /// The line of the body in which it begins, from 0.
+    /// The line of the text in which it begins, from 0.
     pub line: u64,
+    /// The place in the text at which it begins, in UTF-16 code units; null if a part of the text is masked.
+    pub at: Option<u64>,
     /// When it was sent, after the head of the request was read.
     pub after_ms: f64,
 }

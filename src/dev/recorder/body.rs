@@ -4,6 +4,7 @@ use bytes::Bytes;
 
 use super::body_kind::BodyKind;
 use super::raw_request::RecordedBody;
+use super::stream_pieces::shown_pieces;
 use crate::dev::protocol::BodyContent;
 use crate::dev::redact::Redactor;
 
@@ -18,7 +19,7 @@ pub(in crate::dev) fn redacted_body(
     headers: &[(String, String)],
     redactor: &Redactor,
 ) -> Option<BodyContent> {
-    content(Some(RecordedBody { bytes, size }), headers, redactor)
+    content(Some(RecordedBody::new(bytes, size)), headers, redactor)
 }
 
 /// Redacts the body of a message with these headers (names in lower case).
@@ -46,22 +47,24 @@ pub(super) fn content(
         return Some(BodyContent::without_text(size, Some(kind.name()), None));
     }
     let Some(text) = decode(&body) else {
-        return without_text(match body.is_whole() {
+        return without_text(match body.is_stored() {
             true => "it is not text",
             false => "it is not text, and too large to be stored",
         });
     };
-    let mut text = redactor.body(text, &content_type);
-    if !body.is_whole() {
-        if body.bytes.len() > HIDDEN_END {
-            let end = text.len().saturating_sub(HIDDEN_END);
-            text.truncate((0..=end).rfind(|&end| text.is_char_boundary(end)).unwrap_or_default());
-        } else {
-            text.truncate(redactor.end_of_certain(&text));
-        }
+    let redacted = redactor.body(text, &content_type);
+    let mut end = redacted.len();
+    if !body.is_stored() && body.bytes.len() > HIDDEN_END {
+        end = end.saturating_sub(HIDDEN_END);
+        end = (0..=end).rfind(|&end| redacted.is_char_boundary(end)).unwrap_or_default();
+    } else if !body.is_whole() {
+        // More of a stream may follow at once, so its end is hidden if it may begin a secret.
+        end = redactor.end_of_certain(&redacted);
     }
-    let note = (!body.is_whole()).then_some("it is truncated");
-    Some(BodyContent { size, text: Some(text), note, kind: None, pieces: None })
+    let shown = &redacted[..end];
+    let note = if body.is_stored() { body.missing } else { Some("it is truncated") };
+    let pieces = body.pieces.and_then(|pieces| shown_pieces(pieces, text, &redacted, shown));
+    Some(BodyContent { size, text: Some(shown.to_owned()), note, kind: None, pieces })
 }
 
 fn kind_of(body: &RecordedBody<'_>, content_type: &str) -> Option<BodyKind> {
@@ -114,7 +117,7 @@ mod tests {
 
     fn show(bytes: &[u8], size: usize, content_type: &str) -> BodyContent {
         let headers = [("content-type".to_owned(), content_type.to_owned())];
-        content(Some(RecordedBody { bytes, size }), &headers, &Redactor::default())
+        content(Some(RecordedBody::new(bytes, size)), &headers, &Redactor::default())
             .expect("there is a body")
     }
 
@@ -141,7 +144,7 @@ mod tests {
             for there in 1..secret.len() {
                 let text = "é".repeat(30_000) + &secret[..there];
                 let shown = content(
-                    Some(RecordedBody { bytes: text.as_bytes(), size: 100_000 }),
+                    Some(RecordedBody::new(text.as_bytes(), 100_000)),
                     &[("content-type".to_owned(), "text/plain".to_owned())],
                     &redactor,
                 );
@@ -151,7 +154,7 @@ mod tests {
                 for before in ["", "data: é ", "data: é\n\n", "x=\"", "https://user:"] {
                     let text = format!("{before}{}", &secret[..there]);
                     let shown = content(
-                        Some(RecordedBody { bytes: text.as_bytes(), size: text.len() + 1 }),
+                        Some(RecordedBody::new(text.as_bytes(), text.len() + 1)),
                         &[("content-type".to_owned(), "text/event-stream".to_owned())],
                         &redactor,
                     );

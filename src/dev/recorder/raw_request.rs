@@ -8,7 +8,7 @@ use std::ops::Range;
 use axum::http::{HeaderName, HeaderValue, Method};
 use bytes::Bytes;
 
-use crate::message::{BodyStart, MAX_BODY_START, RequestRecord};
+use crate::message::{BodyStart, MAX_BODY_START, RequestRecord, SentPiece};
 
 /// The largest head that is stored: half a head could not be sent again.
 const MAX_HEAD: usize = 16 * 1024;
@@ -44,10 +44,23 @@ pub(super) struct RecordedBody<'a> {
     pub(super) bytes: &'a [u8],
     /// The size of the whole body.
     pub(super) size: usize,
+    /// Why there may be more of a stream.
+    pub(super) missing: Option<&'static str>,
+    /// The pieces of a stream.
+    pub(super) pieces: Option<&'a [SentPiece]>,
 }
 
-impl RecordedBody<'_> {
+impl<'a> RecordedBody<'a> {
+    pub(super) fn new(bytes: &'a [u8], size: usize) -> Self {
+        Self { bytes, size, missing: None, pieces: None }
+    }
+
     pub(super) fn is_whole(&self) -> bool {
+        self.is_stored() && self.missing.is_none()
+    }
+
+    /// Whether all of it that was sent is stored.
+    pub(super) fn is_stored(&self) -> bool {
         self.bytes.len() == self.size
     }
 }
@@ -102,7 +115,7 @@ impl RawRequest {
 
     pub(super) fn response_body(&self) -> Option<RecordedBody<'_>> {
         if let Some(bytes) = &self.large_response {
-            return Some(RecordedBody { bytes, size: bytes.len() });
+            return Some(RecordedBody::new(bytes, bytes.len()));
         }
         self.body(self.response.as_ref()?)
     }
@@ -146,6 +159,13 @@ impl RawRequest {
         })
     }
 
+    /// The values of a header, if the head is stored completely; a value in another encoding is left out.
+    pub(super) fn header(&self, name: &'static str) -> impl Iterator<Item = &str> {
+        let names = (1..self.ends.len()).step_by(2);
+        let its = names.filter(move |&at| self.text(at) == name.as_bytes());
+        its.filter_map(|at| std::str::from_utf8(self.text(at + 1)).ok())
+    }
+
     fn add(&mut self, text: &[u8]) {
         self.bytes.extend_from_slice(text);
         self.ends.push(self.bytes.len());
@@ -161,7 +181,7 @@ impl RawRequest {
     }
 
     fn body(&self, part: &BodyRange) -> Option<RecordedBody<'_>> {
-        Some(RecordedBody { bytes: self.bytes.get(part.stored.clone())?, size: part.size })
+        Some(RecordedBody::new(self.bytes.get(part.stored.clone())?, part.size))
     }
 
     fn text(&self, position: usize) -> &[u8] {

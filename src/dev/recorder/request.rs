@@ -9,17 +9,19 @@ use bytes::Bytes;
 
 use crate::dispatcher;
 use crate::message::{
-    CallSummary, LibraryCall, Phases, PoolTime, RequestRecord, StreamEnd, StreamEndRecord,
+    CallSummary, LibraryCall, Phases, PoolTime, RequestRecord, SentPieces, StreamEndRecord,
     Traceback, header_texts, ms, unix_ms,
 };
 
 use super::body::{content, shown_bytes};
 use super::body_kind::BodyKind;
+use super::cookies;
 use super::library_calls;
-use super::raw_request::{RawRequest, ReplayOf, SentRequest};
+use super::raw_request::{RawRequest, RecordedBody, ReplayOf, SentRequest};
+use super::recorded_stream::{RecordedStream, sent_body, timing};
 use super::route_index::RouteIndex;
 use crate::dev::protocol::{
-    Blocker, ErrorSummary, RequestDetail, RequestSummary, StreamTiming, TrackedError,
+    Blocker, ErrorSummary, RequestDetail, RequestSummary, SetCookie, TrackedError,
 };
 use crate::dev::redact::{Redactor, truncate};
 
@@ -45,6 +47,7 @@ pub(super) struct RecordedRequest {
     is_stream: bool,
     /// Set once the stream has ended.
     stream_end: Option<StreamEndRecord>,
+    stream: RecordedStream,
     cpu_time: Option<Duration>,
     blocked_by: Vec<Blocker>,
     pool: Option<PoolTime>,
@@ -53,6 +56,7 @@ pub(super) struct RecordedRequest {
     traceback: Option<Arc<Traceback>>,
     /// The errors that it has, or has mended, as they were then.
     errors: Vec<Arc<TrackedError>>,
+    set_cookies: Vec<SetCookie>,
     routes: Option<Arc<RouteIndex>>,
     text: String,
     /// The end of each text: the first [`FIRST_HEADER`], then names and values in turn.
@@ -94,6 +98,8 @@ impl RecordedRequest {
         self.phases = record.phases;
         self.total = record.total;
         (self.is_stream, self.stream_end) = (record.is_stream, None);
+        let stream = record.stream.filter(|_| captures_bodies && !is_private);
+        self.stream = RecordedStream::new(stream);
         self.cpu_time = record.cpu_time;
         self.pool = record.pool;
         self.blocked_by.clear();
@@ -124,6 +130,7 @@ impl RecordedRequest {
         self.add_headers(record.head.headers(), redactor, &[]);
         self.request_ends = self.ends.len();
         self.add_headers(record.response_headers, redactor, &dispatcher::DEV_HEADERS);
+        self.set_cookies = cookies::set(record.response_headers, redactor);
         let masked = match (record.request_body, RouteIndex::parameters(record)) {
             (Some(body), Some(parameters)) => Some(redactor.arguments(body, parameters.split(','))),
             _ => None,
@@ -134,11 +141,12 @@ impl RecordedRequest {
 
     /// The stored bytes of its bodies.
     pub(super) fn body_bytes(&self) -> usize {
-        self.raw.body_bytes()
+        self.raw.body_bytes() + self.stream.bytes()
     }
 
     pub(super) fn drop_bodies(&mut self) {
         self.raw.drop_bodies();
+        self.stream.forget();
     }
 
     /// Returns the request as it was sent, secrets included; `None` if its head is too large.
@@ -217,6 +225,7 @@ impl RecordedRequest {
     /// Adds the times of the stream, which has ended.
     pub(super) fn end_stream(&mut self, record: &StreamEndRecord) {
         self.stream_end = Some(*record);
+        self.stream.end();
     }
 
     /// The phases, that of a stream up to its end.
@@ -227,23 +236,6 @@ impl RecordedRequest {
             stream: ms(Duration::from_secs_f64(self.phases.stream / 1e3) + rest),
             ..self.phases
         }
-    }
-
-    fn stream_timing(&self) -> Option<StreamTiming> {
-        let Some(end) = &self.stream_end else {
-            let open = StreamTiming { state: "open", first_byte_ms: None, chunks: 0, bytes: 0 };
-            return self.is_stream.then_some(open);
-        };
-        Some(StreamTiming {
-            state: match end.end {
-                StreamEnd::Complete => "complete",
-                StreamEnd::Aborted => "aborted",
-                StreamEnd::ClientLeft => "client",
-            },
-            first_byte_ms: end.first_byte.map(ms),
-            chunks: end.chunks,
-            bytes: end.bytes,
-        })
     }
 
     /// The time from its head to its response.
@@ -273,7 +265,7 @@ impl RecordedRequest {
             mode: route.map(|route| route.mode.clone()),
             phases: self.phases_to_end(),
             total_ms: ms(self.stream_end.map_or(self.total, |end| end.total)),
-            stream: self.stream_timing(),
+            stream: self.is_stream.then(|| timing(self.stream_end)),
             py_cpu_ms: self.cpu_time.map(ms),
             blocked_by: self.blocked_by.clone(),
             pool: self.pool,
@@ -295,26 +287,48 @@ impl RecordedRequest {
         self.header(self.request_ends, self.ends.len(), name)
     }
 
+    /// The names of the cookies of the request, and of the cookies that its response sets.
+    pub(super) fn cookie_names(&self, redactor: &Redactor) -> [Option<String>; 2] {
+        let sent = cookies::sent(self.raw.header("cookie"), redactor);
+        let names = |names: Vec<String>| (!names.is_empty()).then(|| names.join(", "));
+        [
+            names(sent.into_iter().map(|cookie| cookie.name).collect()),
+            names(self.set_cookies.iter().map(|cookie| cookie.name.clone()).collect()),
+        ]
+    }
+
     /// The bytes of the body of its response, or else of the request, if they can be shown.
     pub(super) fn shown_body(
         &self,
         is_response: bool,
         redactor: &Redactor,
     ) -> Result<(BodyKind, Bytes), &'static str> {
+        let sent = self.stream.sent().filter(|_| is_response);
         let (body, from, to) = match is_response {
-            true => (self.raw.response_body(), self.request_ends, self.ends.len()),
+            true => (self.response_body(sent.as_ref()), self.request_ends, self.ends.len()),
             false => (self.raw.request_body(), FIRST_HEADER, self.request_ends),
         };
         shown_bytes(body, &self.headers(from, to), redactor)
     }
 
+    fn response_body<'a>(&'a self, sent: Option<&'a SentPieces>) -> Option<RecordedBody<'a>> {
+        match sent {
+            Some(sent) => Some(sent_body(sent, self.stream_end)),
+            None => self.raw.response_body(),
+        }
+    }
+
     pub(super) fn detail(&self, redactor: &Redactor) -> RequestDetail {
         let request_headers = self.headers(FIRST_HEADER, self.request_ends);
         let response_headers = self.headers(self.request_ends, self.ends.len());
+        let sent = self.stream.sent();
+        let response_body = self.response_body(sent.as_ref());
         RequestDetail {
             summary: self.summary(),
             request_body: content(self.raw.request_body(), &request_headers, redactor),
-            response_body: content(self.raw.response_body(), &response_headers, redactor),
+            response_body: content(response_body, &response_headers, redactor),
+            request_cookies: cookies::sent(self.raw.header("cookie"), redactor),
+            response_cookies: self.set_cookies.clone(),
             request_headers,
             response_headers,
             traceback: self.traceback.as_deref().cloned(),

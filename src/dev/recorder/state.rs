@@ -191,8 +191,12 @@ impl RecorderState {
     /// Adds the end of a streamed response to its request, unless that is no longer stored.
     pub(super) fn add_stream_end(&mut self, record: &StreamEndRecord) {
         let Some(request) = self.request_mut(record.request) else { return };
+        let before = request.body_bytes();
         request.end_stream(record);
+        // An open stream counts as the largest.
+        let freed = before - request.body_bytes();
         let summary = Arc::new(request.summary());
+        self.body_bytes -= freed;
         let seq = self.sequence.add(EventTypes::STREAM_END);
         push(&mut self.stream_ends, (seq, summary), MAX_STREAM_ENDS);
     }
