@@ -2,7 +2,18 @@
 
 const { expect, test } = require("./world");
 
-const APP = `from snaxum import Request, Response, WebSocket, get, websocket
+// Arrow streams of pyarrow. Nulls take no bytes: these have a billion of them as rows, in one list, in one list of
+// a fixed length, and as the values of a dictionary.
+const NULLS = {
+  rows: "/////3AAAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAMAAAACAAIAAAABAAIAAAABAAAAAEAAAAUAAAAEAAUAAgABgAHAAwAAAAQABAAAAAAAAEBEAAAABgAAAAEAAAAAAAAAAEAAABuAAAABAAEAAQAAAAAAAAA/////1gAAAAUAAAAAAAAAAAACgAOAAYABQAIAAoAAAAAAwQAEAAAAAAACgAUAAwABAAIAAoAAAAUAAAADAAAAADKmjsAAAAAAAAAAAEAAAAAypo7AAAAAADKmjsAAAAA/////wAAAAA=",
+  list: "/////5gAAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAMAAAACAAIAAAABAAIAAAABAAAAAEAAAAEAAAA2P///wAAAQwUAAAAGAAAAAQAAAABAAAAIAAAAAEAAABsAAAAyP///xAAFAAIAAYABwAMAAAAEAAQAAAAAAABARAAAAAcAAAABAAAAAAAAAAEAAAAaXRlbQAAAAAEAAQABAAAAP////+YAAAAFAAAAAAAAAAMABYABgAFAAgADAAMAAAAAAMEABgAAAAIAAAAAAAAAAAACgAYAAwABAAIAAoAAAA8AAAAEAAAAAEAAAAAAAAAAAAAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIAAAAAAAAAAAAAAACAAAAAQAAAAAAAAAAAAAAAAAAAADKmjsAAAAAAMqaOwAAAAAAAAAAAMqaO/////8AAAAA",
+  fixed: "/////6AAAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAMAAAACAAIAAAABAAIAAAABAAAAAEAAAAEAAAA0P///wAAARAUAAAAHAAAAAQAAAABAAAAKAAAAAEAAABmAAYACAAEAAYAAAAAypo7EAAUAAgABgAHAAwAAAAQABAAAAAAAAEBEAAAABwAAAAEAAAAAAAAAAQAAABpdGVtAAAAAAQABAAEAAAA/////4AAAAAUAAAAAAAAAAAACgAOAAYABQAIAAoAAAAAAwQAEAAAAAAACgAYAAwABAAIAAoAAAAsAAAAEAAAAAEAAAAAAAAAAAAAAAEAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAIAAAABAAAAAAAAAAAAAAAAAAAAAMqaOwAAAAAAypo7AAAAAP////8AAAAA",
+  dictionary: "/////5AAAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAEAAAAvP///wQAAAABAAAAFAAAABAAGAAIAAYABwAMABAAFAAQAAAAAAABARQAAABAAAAAHAAAAAQAAAAAAAAAAQAAAGQAAAAIAAgAAAAEAAgAAAAMAAAACAAMAAgABwAIAAAAAAAAASAAAAAEAAQABAAAAAAAAAD/////aAAAABQAAAAAAAAAAAAKAAwABgAFAAgACgAAAAACBAAMAAAACAAKAAAABAAIAAAAEAAAAAAACgAUAAwABAAIAAoAAAAUAAAADAAAAADKmjsAAAAAAAAAAAEAAAAAypo7AAAAAADKmjsAAAAA/////4gAAAAUAAAAAAAAAAwAFgAGAAUACAAMAAwAAAAAAwQAGAAAAAgAAAAAAAAAAAAKABgADAAEAAgACgAAADwAAAAQAAAAAgAAAAAAAAAAAAAAAgAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAgAAAAAAAAAAAAAAAEAAAACAAAAAAAAAAAAAAAAAAAAAAAAAAEAAAD/////AAAAAA==",
+};
+
+const APP = `import base64
+
+from snaxum import Request, Response, WebSocket, get, websocket
 
 SCRIPTS = """<svg xmlns="http://www.w3.org/2000/svg" xmlns:xlink="http://www.w3.org/1999/xlink" width="30" height="20" onload="alert(1)">
 <script>alert(2); fetch('/ran?script')</script><image href="/ran?image" width="9" height="9"/>
@@ -48,6 +59,11 @@ def csv():
 @get("/not-parquet")
 def not_parquet():
     return Response(b"PAR1" + bytes(40) + b"PAR1", content_type="application/vnd.apache.parquet")
+
+
+@get("/nulls/<kind>")
+def nulls(kind: str):
+    return Response(base64.b64decode(${JSON.stringify(NULLS)}[kind]), content_type="application/vnd.apache.arrow.stream")
 
 
 @get("/secret")
@@ -143,6 +159,22 @@ test("CSV with a quote that does not end, and false Parquet are named", async ({
   await expect(content(page).getByRole("gridcell").last()).toContainText("<img src=x onerror=alert(6)>");
   await show(page, world, "/not-parquet");
   await expect(content(page).getByTestId("table-problem")).toContainText("It cannot be read as Parquet");
+});
+
+test("Arrow with a billion nulls is shown as far as a page can, and the page still responds", async ({ page, world }) => {
+  await show(page, world, "/nulls/rows");
+  await expect(content(page).getByTestId("table-problem")).toContainText("has 1000000000 rows; the first 100000 are shown");
+  await expect(content(page).getByRole("grid")).toHaveAttribute("aria-rowcount", "100002");
+  for (const kind of ["list", "fixed"]) {
+    await show(page, world, `/nulls/${kind}`);
+    await expect(content(page).getByRole("gridcell").last()).toContainText("[null, null, null");
+    await content(page).getByRole("gridcell").last().click();
+    await expect(content(page).getByTestId("cell-value").getByRole("tree")).toBeVisible();
+  }
+  await show(page, world, "/nulls/dictionary");
+  await expect(content(page).getByTestId("table-problem")).toContainText("it has a dictionary of 1000000000 values");
+  await page.keyboard.press("Escape");
+  await expect(page.getByTestId("request-details")).toHaveCount(0);
 });
 
 test("bytes that contain a secret are not given to the page", async ({ page, world }) => {

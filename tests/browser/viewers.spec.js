@@ -30,13 +30,17 @@ const ARROW =
   "AABfAAAAAAAAADYBAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAkAAAB0MHBzM2NyZXQAAAABAAAAYgAAAAAAAAAAAAAAAQAAAGMAAAAAAAAAAAAA" +
   "AAAAAAAAAAAAAAAAAAAAAAD/////AAAAAA==";
 
+// {"id": [2**53 + 1, 2**53, null, 2**63 - 1], "big": [2**64 - 1, 1, 2, 3]} as int64 and uint64, written by pyarrow.
+const IDS =
+  "/////7AAAAAQAAAAAAAKAAwABgAFAAgACgAAAAABBAAMAAAACAAIAAAABAAIAAAABAAAAAIAAABIAAAABAAAAND///8AAAECEAAAABwAAAAEAAAAAAAAAAMAAABiaWcAAAAGAAgABAAGAAAAQAAAABAAFAAIAAYABwAMAAAAEAAQAAAAAAABAhAAAAAcAAAABAAAAAAAAAACAAAAaWQAAAgADAAIAAcACAAAAAAAAAFAAAAAAAAAAP////+4AAAAFAAAAAAAAAAMABYABgAFAAgADAAMAAAAAAMEABgAAABIAAAAAAAAAAAACgAYAAwABAAIAAoAAABcAAAAEAAAAAQAAAAAAAAAAAAAAAQAAAAAAAAAAAAAAAEAAAAAAAAACAAAAAAAAAAgAAAAAAAAACgAAAAAAAAAAAAAAAAAAAAoAAAAAAAAACAAAAAAAAAAAAAAAAIAAAAEAAAAAAAAAAEAAAAAAAAABAAAAAAAAAAAAAAAAAAAAAsAAAAAAAAAAQAAAAAAIAAAAAAAAAAgAAAAAAAAAAAA/////////3///////////wEAAAAAAAAAAgAAAAAAAAADAAAAAAAAAP////8AAAAA";
+
 const APP = `import base64
 import struct
 import zlib
 
 from snaxum import Request, Response, WebSocket, get, websocket
 
-FRAMES = {"parquet": "${PARQUET}", "arrow.stream": "${ARROW}"}
+FRAMES = {"parquet": "${PARQUET}", "arrow.stream": "${ARROW}", "ids.arrow.stream": "${IDS}"}
 
 
 @get("/sales")
@@ -71,6 +75,23 @@ def paper():
     return Response(b"%PDF-1.4\\n1 0 obj<</Type/Pages/Kids[2 0 R]>>endobj 2 0 obj<</Type/Page>>endobj <</Title(Sales)>>", content_type="application/pdf")
 
 
+def scripts():
+    js = "try { this.submitForm('/ran'); app.launchURL('/ran'); } catch (error) {} app.alert('it ran');"
+    action = f"<</S/JavaScript/JS({js.replace('(', chr(92) + '(').replace(')', chr(92) + ')')})>>"
+    parts = [f"<</Type/Catalog/Pages 2 0 R/OpenAction {action}/AcroForm<</Fields[4 0 R]>>>>", "<</Type/Pages/Kids[3 0 R]/Count 1>>", "<</Type/Page/Parent 2 0 R/MediaBox[0 0 300 200]/Annots[4 0 R]>>", "<</Type/Annot/Subtype/Widget/FT/Tx/T(a)/V(b)/Rect[10 10 100 30]>>"]
+    text, places = "%PDF-1.7\\n", []
+    for number, part in enumerate(parts, 1):
+        places.append(len(text))
+        text += f"{number} 0 obj{part}endobj\\n"
+    entries = "".join(f"{place:010} 00000 n \\n" for place in places)
+    return f"{text}xref\\n0 5\\n0000000000 65535 f \\n{entries}trailer<</Size 5/Root 1 0 R>>\\nstartxref\\n{len(text)}\\n%%EOF".encode()
+
+
+@get("/scripted")
+def scripted():
+    return Response(scripts(), content_type="application/pdf")
+
+
 @get("/csv")
 def csv():
     return Response('city,price,note\\n"Graz",1.50,"a\\nb"\\nLinz,,"a ""b"""\\n', content_type="text/csv")
@@ -84,6 +105,26 @@ def frame(kind: str):
 @get("/events")
 def events():
     return Response(b'event: price\\nid: 1\\ndata: {"tea": 3}\\n\\n: ping\\n\\ndata: one\\ndata: two\\n\\n', content_type="text/event-stream")
+
+
+@get("/secrets/csv")
+def secrets_csv():
+    return Response('city;api_token;n\\nGraz;"t0ps3cret";1\\nLinz;;2\\n', content_type="text/csv")
+
+
+@get("/secrets/split")
+def secrets_split():
+    return {"columns": ["city", "api_token"], "index": [0, 1], "data": [["Graz", "t0ps3cret"], ["Linz", "b"]]}
+
+
+@get("/secrets/lines")
+def secrets_lines():
+    return Response('["city", "api_token"]\\n["Graz", "t0ps3cret"]\\n', content_type="application/x-ndjson")
+
+
+@get("/ids")
+def ids():
+    return [{"id": 2**53}, {"id": 2**53 + 1}, {"id": 2**64 + 1}, {"id": 2**64}]
 
 
 @websocket("/echo")
@@ -202,7 +243,7 @@ test("JSON is a tree that folds, searches and gives the path of a value", async 
   await expect(tree.getByRole("treeitem")).toHaveCount(4);
 });
 
-test("a picture is drawn, and a PDF is described", async ({ page, world }) => {
+test("a picture is drawn, and a PDF is described and opens in a tab", async ({ page, world }) => {
   await show(page, world, "/figure");
   await expect(content(page).getByTestId("picture")).toHaveJSProperty("naturalWidth", 40);
   await expect(content(page)).toContainText("PNG · 40 × 30 pixels");
@@ -213,6 +254,23 @@ test("a picture is drawn, and a PDF is described", async ({ page, world }) => {
   const download = page.waitForEvent("download");
   await content(page).getByRole("button", { name: "Save" }).click();
   expect((await download).suggestedFilename()).toMatch(/\.pdf$/);
+  const [tab] = await Promise.all([page.waitForEvent("popup"), content(page).getByRole("link", { name: "Open it in a tab" }).click()]);
+  await tab.waitForLoadState();
+  // The browser's own viewer has it.
+  expect(await tab.evaluate(() => [document.contentType, opener])).toEqual(["application/pdf", null]);
+  await tab.close();
+});
+
+test("the scripts of a PDF in a tab send nothing", async ({ page, world }) => {
+  await show(page, world, "/scripted");
+  const alerted = new Promise((resolve) => page.context().once("dialog", resolve));
+  await content(page).getByRole("link", { name: "Open it in a tab" }).click();
+  const dialog = await alerted;
+  expect(dialog.message()).toContain("it ran");
+  await dialog.dismiss();
+  await world.get("/sales");
+  await expect(page.getByTestId("request-row").first()).toContainText("/sales");
+  await expect(page.getByTestId("request-row").filter({ hasText: "/ran" })).toHaveCount(0);
 });
 
 test("CSV, Parquet and Arrow are tables, and a column with a secret name is masked", async ({ page, world }) => {
@@ -227,6 +285,64 @@ test("CSV, Parquet and Arrow are tables, and a column with a secret name is mask
     await expect(cells(page, 2)).toHaveText(["null", "310", "••••"]);
   }
   expect(await page.content()).not.toContain("t0ps3cret");
+});
+
+test("columns with secret names are masked in CSV, pandas' split and JSON lines, also as text", async ({ page, world }) => {
+  await show(page, world, "/secrets/csv");
+  await expect(cells(page, 0)).toHaveText(["Graz", "••••", "1"]);
+  await expect(cells(page, 1)).toHaveText(["Linz", "null", "2"]);
+  await content(page).getByRole("button", { name: "Text", exact: true }).click();
+  await expect(content(page).getByTestId("body")).toContainText("Graz;••••;1");
+  await show(page, world, "/secrets/split");
+  await expect(cells(page, 0)).toHaveText(["Graz", "••••"]);
+  await content(page).getByRole("button", { name: "Text", exact: true }).click();
+  await expect(content(page).getByTestId("body")).toContainText('["Graz","••••"]');
+  await show(page, world, "/secrets/lines");
+  await expect(content(page).getByTestId("lines").getByRole("row").last()).toContainText('["Graz", "••••"]');
+  expect(await page.content()).not.toContain("t0ps3cret");
+});
+
+test("long integers have all their digits in tables, filters, statistics and files", async ({ page, world }) => {
+  await show(page, world, "/ids");
+  const id = content(page).getByRole("columnheader", { name: /^id/ });
+  const column = content(page).locator("tbody").getByRole("gridcell");
+  await expect(content(page).locator(".column-stats")).toContainText("9007199254740992 – 18446744073709551617");
+  await id.getByRole("button").click();
+  await expect(column).toHaveText(["9007199254740992", "9007199254740993", "18446744073709551616", "18446744073709551617"]);
+  await id.getByRole("button").click();
+  await expect(column.first()).toHaveText("18446744073709551617");
+  for (const [filter, shown] of [["id=9007199254740993", ["9007199254740993"]], ["id>18446744073709551616", ["18446744073709551617"]]]) {
+    await content(page).getByLabel("Filter rows").fill(filter);
+    await expect(column).toHaveText(shown);
+  }
+  const download = page.waitForEvent("download");
+  await content(page).getByRole("button", { name: "Save these rows as CSV" }).click();
+  expect(fs.readFileSync(await (await download).path(), "utf8")).toBe("id\r\n18446744073709551617\r\n");
+  await show(page, world, "/frame/ids.arrow.stream");
+  await expect(cells(page, 0)).toHaveText(["9007199254740993", "18446744073709551615"]);
+  await expect(cells(page, 3)).toHaveText(["9223372036854775807", "3"]);
+});
+
+test("the choices in a viewer survive opening another request and coming back", async ({ page, world }) => {
+  const open = (path) => page.getByTestId("request-row").filter({ hasText: path }).click();
+  await show(page, world, "/nested");
+  await content(page).getByRole("button", { name: "Tree" }).click();
+  await content(page).getByRole("treeitem", { name: /tags/ }).click();
+  await show(page, world, "/sales");
+  await content(page).getByLabel("Filter rows").fill("city=linz");
+  await content(page).getByRole("columnheader", { name: /^sales/ }).getByRole("button").click();
+  await cells(page, 2).nth(1).click();
+  const value = await content(page).getByTestId("cell-value").textContent();
+
+  await open("/nested");
+  await expect(content(page).getByRole("treeitem", { name: /tags/ })).toHaveAttribute("aria-expanded", "false");
+  await open("/sales");
+  await expect(content(page).getByLabel("Filter rows")).toHaveValue("city=linz");
+  await expect(content(page).getByRole("columnheader", { name: /^sales/ })).toHaveAttribute("aria-sort", "ascending");
+  await expect(content(page).getByTestId("cell-value")).toHaveText(value);
+  await page.keyboard.press("Escape");
+  await show(page, world, "/sales");
+  await expect(content(page).getByLabel("Filter rows")).toHaveValue("");
 });
 
 test("server-sent events are a list", async ({ page, world }) => {

@@ -31,7 +31,7 @@ const SLOW_LOADING_MS = 3000;
 export function RequestDetails({ id, summary, state, part, select, close }) {
   const [isSettled, setSettled] = useState(false);
   const stage = summary?.close ? "closed" : (summary?.stream?.state ?? "");
-  const { request: fetched, problem } = useRequest(state.runId, id, isSettled ? `${stage} settled` : stage);
+  const { request: fetched, problem } = useRequest(state.runId, id, isSettled ? `${stage} settled` : stage, stage === "open");
   // Shows the details so far until the next ones have loaded, so that nothing flickers.
   const last = useRef(fetched);
   if (fetched) last.current = fetched;

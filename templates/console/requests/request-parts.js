@@ -7,6 +7,7 @@ import { changedSince } from "../errors/failures.js";
 import { timeOfDay, visible } from "../components/format.js";
 import { PhaseTable, REQUEST_PHASES } from "../components/phases.js";
 import { Calls } from "./calls.js";
+import { Cookies } from "./cookies.js";
 import { ProfileView } from "./profile.js";
 import { ReplayProfiled } from "./replay.js";
 import { ResponseDiff } from "./response-diff.js";
@@ -28,6 +29,7 @@ import { WaitReasons } from "./wait-reasons.js";
 export function partsOf(request, { state, select, choose }) {
   const { id, logs, traceback, replay_of } = request;
   const messages = messagesOf(request, state);
+  const cookies = request.request_cookies.length + request.response_cookies.length;
   /** @type {(TabPart | "" | null | undefined | false)[]} */
   const parts = [
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
@@ -35,7 +37,8 @@ export function partsOf(request, { state, select, choose }) {
     ...partsOfSummary(request, { select, profiler: canProfile(request) && html`<${ReplayProfiled} request=${request} select=${select} choose=${choose} />` }),
     hasProfile(request) && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} />` },
     request.calls.length > 0 && { name: "calls", title: "Calls", count: request.call_summary?.count ?? request.calls.length, content: html`<${Calls} request=${request} />` },
-    messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} messages=${messages} />` },
+    cookies > 0 && { name: "cookies", title: "Cookies", count: cookies, content: html`<${Cookies} request=${request} />` },
+    messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} request=${request} messages=${messages} />` },
     logs.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
     traceback && {
       name: "error",
@@ -106,10 +109,10 @@ function canProfile(request) {
 }
 
 /** @param {{ request: RequestDetail }} props */
-function RequestPart({ request: { id, query, request_headers: headers, request_body: body } }) {
+function RequestPart({ request: { id, time_ms, query, request_headers: headers, request_body: body } }) {
   return html`
     ${query && html`<h3>Query</h3><${Pairs} pairs=${[...new URLSearchParams(query)]} />`}
-    ${body && body.size > 0 && html`<h3>Body</h3><${Body} id=${id} part="request" body=${body} headers=${headers} />`}
+    ${body && body.size > 0 && html`<h3>Body</h3><${Body} id=${id} time_ms=${time_ms} part="request" body=${body} headers=${headers} />`}
     <h3>Headers</h3>
     <${Pairs} pairs=${headers} />
   `;
@@ -119,10 +122,10 @@ function RequestPart({ request: { id, query, request_headers: headers, request_b
 const OWN_HEADERS = new Set(["x-request-id", "x-snaxum-gen", "x-snaxum-stale", "server-timing"]);
 
 /** @param {{ request: RequestDetail }} props */
-function ResponsePart({ request: { id, response_headers: headers, response_body: body } }) {
+function ResponsePart({ request: { id, time_ms, response_headers: headers, response_body: body } }) {
   const isOwn = (/** @type {[string, string]} */ [name]) => OWN_HEADERS.has(name);
   return html`
-    ${body && body.size > 0 ? html`<${Body} id=${id} part="response" body=${body} headers=${headers} />` : html`<p class="dim">${body ? "The body is empty." : "No body is recorded."}</p>`}
+    ${body && body.size > 0 ? html`<${Body} id=${id} time_ms=${time_ms} part="response" body=${body} headers=${headers} />` : html`<p class="dim">${body ? "The body is empty." : "No body is recorded."}</p>`}
     <h3>Headers</h3>
     <${Pairs} pairs=${headers.filter((pair) => !isOwn(pair))} />
     ${headers.some(isOwn) && html`<details><summary>Headers of dev mode</summary><${Pairs} pairs=${headers.filter(isOwn)} /></details>`}
@@ -140,10 +143,10 @@ function messagesOf({ id, messages }, state) {
   return [...messages, ...newer.reverse()];
 }
 
-/** @param {{ messages: WebSocketMessage[] }} props */
-function Messages({ messages }) {
+/** @param {{ request: ListedRequest, messages: WebSocketMessage[] }} props */
+function Messages({ request: { id, time_ms, close }, messages }) {
   const entries = messages.map((message) => ({ ...message, name: message.direction === "in" ? "→ in" : "← out" }));
-  return html`<${EntryList} entries=${entries} label="Messages" word="message" testId="messages" />`;
+  return html`<${EntryList} entries=${entries} label="Messages" word="message" testId="messages" place=${`messages ${id} ${time_ms}`} isOpen=${!close} />`;
 }
 
 /** @param {{ lines: LogLine[] }} props */

@@ -67,6 +67,14 @@ export async function fetchBody(path, signal) {
   return new Uint8Array(await response.arrayBuffer());
 }
 
+/**
+ * Returns the address at which the browser's viewer opens a recorded PDF.
+ * @param {string} path as for `fetchBody`
+ */
+export function documentUrl(path) {
+  return `${base}api/requests/${path}?open=true`;
+}
+
 /** Returns whether the server is up but no longer accepts this page's cookie. */
 export async function isSignedOut() {
   try {

@@ -6,18 +6,19 @@ import { html, useEffect, useState } from "../vendor/preact-htm.js";
 import { visible } from "../components/format.js";
 import { MASK } from "../export/recorded-request.js";
 import { fetchJson } from "../server/api.js";
+import { MAX_ROWS, readArrow, rowsProblem } from "./arrow.js";
 import { DataTable } from "./data-table.js";
 import { JsonObject } from "./json.js";
 import { inferType, plain } from "./values.js";
 
+/** @import { Read } from "./arrow.js" */
 /** @import { Table } from "./values.js" */
 
 // More would take the page too much memory.
-const MAX_ROWS = 100_000;
 const MAX_COLUMNS = 5000;
 
-/** @param {{ bytes: Uint8Array, kind: "arrow" | "parquet", fileName: string }} props */
-export function BinaryTable({ bytes, kind, fileName }) {
+/** @param {{ bytes: Uint8Array, kind: "arrow" | "parquet", fileName: string, place: string }} props */
+export function BinaryTable({ bytes, kind, fileName, place }) {
   const [result, setResult] = useState(/** @type {{ table?: Table, problem?: string }} */ ({}));
   useEffect(() => {
     let isShown = true;
@@ -32,17 +33,8 @@ export function BinaryTable({ bytes, kind, fileName }) {
   }, [bytes, kind]);
   if (result.problem) return html`<p class="warn" data-testid="table-problem">▲ ${visible(result.problem)}.</p>`;
   if (!result.table) return html`<p class="dim">Reading the table…</p>`;
-  return html`<${DataTable} table=${result.table} label="The content as a table" fileName=${fileName} />`;
+  return html`<${DataTable} table=${result.table} place=${place} label="The content as a table" fileName=${fileName} />`;
 }
-
-/**
- * @typedef {object} Read what a library has read
- * @property {string[]} names
- * @property {string[]} types
- * @property {((row: number) => unknown)[]} values
- * @property {number} length
- * @property {string | null} problem
- */
 
 /**
  * @param {Uint8Array} bytes
@@ -86,37 +78,6 @@ function masked(value, isSecret) {
  * @param {Uint8Array} bytes
  * @returns {Promise<Read>}
  */
-async function readArrow(bytes) {
-  const [{ tableFromIPC, setCompressionCodec }, { decompress }] = await Promise.all([import("../vendor/arrow.js"), import("../vendor/zstd.js")]);
-  // A copy, because a part of a larger buffer may not be aligned.
-  setCompressionCodec(ZSTD_OF_ARROW, { decode: (part) => decompress(part).slice() });
-  const table = tableFromIPC(bytes, { useBigInt: true, useDate: true });
-  const { fields } = table.schema;
-  const columns = fields.map((_, index) => table.getChildAt(index));
-  // Nulls and repeated values take no bytes: a small file may have any number of rows.
-  const length = Math.min(table.numRows, MAX_ROWS);
-  return { names: fields.map(({ name }) => name), types: fields.map(({ type }) => arrowType(type)), values: columns.map((column) => (/** @type {number} */ row) => column.at(row)), length, problem: rowsProblem(table.numRows) };
-}
-
-const ZSTD_OF_ARROW = 1;
-// By the number in the format's `Type`.
-const ARROW_TYPES = ["", "null", "int", "float", "binary", "text", "bool", "decimal", "date", "time of day", "time", "interval", "list", "struct", "union", "bytes", "list", "map", "duration", "binary", "text", "list", "runs", "binary", "text", "list", "list"];
-
-/**
- * @param {import("../vendor/arrow.js").ArrowType} type
- * @returns {string}
- */
-function arrowType({ typeId, bitWidth, signed, precision, dictionary }) {
-  if (typeId === -1) return `${arrowType(dictionary)} (category)`;
-  if (typeId === 2) return `${signed ? "int" : "uint"}${bitWidth}`;
-  if (typeId === 3) return `float${16 << precision}`;
-  return ARROW_TYPES[typeId] ?? "other";
-}
-
-/**
- * @param {Uint8Array} bytes
- * @returns {Promise<Read>}
- */
 async function readParquet(bytes) {
   const [{ parquetMetadata, parquetRead, parquetSchema }, { decompress }] = await Promise.all([import("../vendor/parquet.js"), import("../vendor/zstd.js")]);
   const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.byteLength);
@@ -136,11 +97,6 @@ async function readParquet(bytes) {
     length,
     problem: rowsProblem(rows),
   };
-}
-
-/** @param {number} rows */
-function rowsProblem(rows) {
-  return rows > MAX_ROWS ? `has ${rows} rows; the first ${MAX_ROWS} are shown` : null;
 }
 
 /** @param {import("../vendor/parquet.js").ParquetElement} element */

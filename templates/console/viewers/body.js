@@ -5,6 +5,7 @@ import { pluralize, visible } from "../components/format.js";
 import { saveFile } from "../components/save.js";
 import { fetchBody } from "../server/api.js";
 import { contentOf, viewersOf } from "./contents.js";
+import { useRemembered } from "./remembered.js";
 
 /** @import { BodyContent } from "snaxum-events" */
 /** @import { Viewer } from "./contents.js" */
@@ -16,15 +17,18 @@ const TEXT_ENDS = { "application/json": "json", "text/csv": "csv", "text/html": 
 const NAMES = new Map([["image/png", "a PNG"], ["image/jpeg", "a JPEG"], ["image/webp", "a WebP"], ["image/gif", "a GIF"], ["application/pdf", "a PDF"], ["application/vnd.apache.parquet", "a Parquet file"], ["application/vnd.apache.arrow.stream", "an Arrow stream"], ["application/vnd.apache.arrow.file", "an Arrow file"]]);
 
 /**
- * `part` is "request" or "response"; `id` is the request.
- * @param {{ id: string, part: "request" | "response", body: BodyContent, headers: [string, string][] }} props
+ * `part` is "request" or "response"; `id` is the request, and `time_ms` when it began: a restarted server
+ * numbers its requests from 1 again.
+ * @param {{ id: string, time_ms: number, part: "request" | "response", body: BodyContent, headers: [string, string][] }} props
  */
-export function Body({ id, part, body, headers }) {
-  const content = useMemo(() => contentOf(body, headers, `${part}-${id}`), [body]);
+export function Body({ id, time_ms, part, body, headers }) {
+  const place = `${part} ${id} ${time_ms}`;
+  const path = `${encodeURIComponent(id)}/body/${part}`;
+  const content = useMemo(() => contentOf(body, headers, { fileName: `${part}-${id}`, place, path }), [body]);
   const viewers = useMemo(() => viewersOf(content), [content]);
-  const [chosen, choose] = useState(/** @type {Viewer | null} */ (null));
+  const [chosen, choose] = useRemembered(`${place} viewer`, /** @type {Viewer | null} */ (null));
   const viewer = chosen && viewers.includes(chosen) ? chosen : viewers[0];
-  const { bytes, problem } = useBytes(viewer?.needsBytes ? `${id}/body/${part}` : null);
+  const { bytes, problem } = useBytes(viewer?.needsBytes ? path : null);
   // The first bytes of a body that is compressed, or not stored whole, are not checked.
   const isOther = NAMES.has(content.type) && body.kind === null && (body.note === null || body.note === "it is not text");
   function save() {

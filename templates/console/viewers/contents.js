@@ -6,7 +6,8 @@ import { Preview } from "../requests/preview.js";
 import { BinaryTable } from "./binary-table.js";
 import { csvTable } from "./csv.js";
 import { DataTable } from "./data-table.js";
-import { EntryList, jsonLines, serverSentEvents } from "./entry-list.js";
+import { jsonLines, serverSentEvents, textPieces } from "./entries.js";
+import { EntryList } from "./entry-list.js";
 import { isContainer, readJson } from "./json.js";
 import { JsonTree } from "./json-tree.js";
 import { Pdf } from "./pdf.js";
@@ -15,7 +16,7 @@ import { tablesOf } from "./records.js";
 
 /** @import { BodyContent } from "snaxum-events" */
 /** @import { VNode } from "preact" */
-/** @import { Entry, Piece } from "./entry-list.js" */
+/** @import { Entry, Piece } from "./entries.js" */
 /** @import { JsonValue } from "./json.js" */
 
 /**
@@ -26,6 +27,8 @@ import { tablesOf } from "./records.js";
  * @property {JsonValue | undefined} json
  * @property {string | null} problem why the JSON is not complete
  * @property {string} fileName for files that are saved, without an end
+ * @property {string} path where the server has its bytes
+ * @property {string} place what the choices of its viewers are remembered for
  */
 
 /**
@@ -38,6 +41,8 @@ import { tablesOf } from "./records.js";
 
 const LINES = new Set(["application/x-ndjson", "application/ndjson", "application/jsonl", "application/x-jsonlines", "application/json-lines", "application/json-seq"]);
 const MAX_TEXT = 100_000;
+/** The note of a stream that has not ended. */
+const OPEN = "it is still being sent";
 
 /** The first that fits a body is shown first. @type {Viewer[]} */
 const VIEWERS = [
@@ -56,38 +61,43 @@ const VIEWERS = [
     title: "PDF",
     needsBytes: true,
     fits: ({ body }) => body.kind === "pdf",
-    view: (_, bytes) => html`<${Pdf} bytes=${bytes} />`,
+    view: ({ path }, bytes) => html`<${Pdf} bytes=${bytes} path=${path} />`,
   },
   {
     title: "Table",
     needsBytes: true,
     fits: ({ body }) => body.kind === "arrow" || body.kind === "parquet",
-    view: ({ body, fileName }, bytes) => html`<${BinaryTable} bytes=${bytes} kind=${body.kind} fileName=${fileName} />`,
+    view: ({ body, fileName, place }, bytes) => html`<${BinaryTable} bytes=${bytes} kind=${body.kind} fileName=${fileName} place=${place} />`,
   },
   {
     title: "Table",
     fits: ({ type, text }) => (type === "text/csv" || type === "application/csv" || type === "text/tab-separated-values") && text !== "",
-    view: ({ text, fileName }) => html`<${Csv} text=${text} fileName=${fileName} />`,
+    view: ({ text, fileName, place }) => html`<${Csv} text=${text} fileName=${fileName} place=${place} />`,
   },
   {
     title: "Events",
     fits: ({ type, text }) => type === "text/event-stream" && text !== "",
-    view: ({ text, body }) => html`<${Entries} read=${serverSentEvents} text=${text} pieces=${body.pieces} label="Server-sent events" word="event" testId="events" />`,
+    view: ({ text, body, place }) => html`<${Entries} read=${serverSentEvents} text=${text} body=${body} place=${place} label="Server-sent events" word="event" testId="events" />`,
   },
   {
     title: "Lines",
     fits: ({ type, text }) => LINES.has(type) && text !== "",
-    view: ({ text, body }) => html`<${Entries} read=${jsonLines} text=${text} pieces=${body.pieces} label="JSON lines" word="line" testId="lines" />`,
+    view: ({ text, body, place }) => html`<${Entries} read=${jsonLines} text=${text} body=${body} place=${place} label="JSON lines" word="line" testId="lines" />`,
   },
   {
     title: "Table",
     fits: ({ json }) => json !== undefined && tablesOf(json).length > 0,
-    view: ({ json, problem, fileName }) => html`<${JsonProblem} problem=${problem} /><${Tables} json=${json} fileName=${fileName} />`,
+    view: ({ json, problem, fileName, place }) => html`<${JsonProblem} problem=${problem} /><${Tables} json=${json} fileName=${fileName} place=${place} />`,
   },
   {
     title: "Tree",
     fits: ({ json }) => json !== undefined && isContainer(json),
     view: ({ json, problem }) => html`<${JsonProblem} problem=${problem} /><${JsonTree} value=${json} label="The content as a tree" />`,
+  },
+  {
+    title: "Pieces",
+    fits: ({ body }) => (body.pieces?.length ?? 0) > 1 && body.pieces?.[0].at === 0,
+    view: ({ text, body, place }) => html`<${Entries} read=${textPieces} text=${text} body=${body} place=${`${place} pieces`} label="Pieces as they were sent" word="piece" testId="pieces" />`,
   },
   {
     title: "Text",
@@ -104,13 +114,31 @@ export function viewersOf(content) {
   return VIEWERS.filter(({ fits }) => fits(content));
 }
 
+/** The newest contents, by their bodies: the folds of a tree belong to its values. @type {Map<BodyContent, Content>} */
+const known = new Map();
+const MAX_KNOWN = 8;
+
 /**
  * @param {BodyContent} body
  * @param {[string, string][]} headers
- * @param {string} fileName
+ * @param {Pick<Content, "fileName" | "place" | "path">} names
  * @returns {Content}
  */
-export function contentOf(body, headers, fileName) {
+export function contentOf(body, headers, names) {
+  const content = known.get(body) ?? readContent(body, headers, names);
+  known.delete(body);
+  known.set(body, content);
+  if (known.size > MAX_KNOWN) known.delete(/** @type {BodyContent} */ (known.keys().next().value));
+  return content;
+}
+
+/**
+ * @param {BodyContent} body
+ * @param {[string, string][]} headers
+ * @param {Pick<Content, "fileName" | "place" | "path">} names
+ * @returns {Content}
+ */
+function readContent(body, headers, names) {
   const header = headers.find(([name]) => name === "content-type")?.[1] ?? "";
   const type = header.split(";")[0].trim().toLowerCase();
   const text = body.text ?? "";
@@ -118,7 +146,7 @@ export function contentOf(body, headers, fileName) {
   const { value, problem } = isJson ? readJson(text) : { value: undefined, problem: null };
   // A text that only begins like JSON is text.
   const isText = problem !== null && body.note === null && !type.endsWith("json");
-  return { type, text, body, json: isText ? undefined : value, problem, fileName };
+  return { type, text, body, json: isText ? undefined : value, problem, ...names };
 }
 
 /** @param {{ problem: string | null }} props */
@@ -128,31 +156,30 @@ function JsonProblem({ problem }) {
 
 /**
  * The tables in a JSON value, one below the other.
- * @param {{ json: JsonValue, fileName: string }} props
+ * @param {{ json: JsonValue, fileName: string, place: string }} props
  */
-function Tables({ json, fileName }) {
-  // A table that is made again would forget its active cell.
+function Tables({ json, fileName, place }) {
   const tables = useMemo(() => tablesOf(json), [json]);
   return html`${tables.map(({ key, table }) => html`
     <section key=${key}>
       ${key !== null && html`<h4><code>${visible(key)}</code></h4>`}
-      <${DataTable} table=${table} label=${key === null ? "The content as a table" : `The table ${visible(key)}`} fileName=${key === null ? fileName : `${fileName}-${key.replace(/\W+/g, "-")}`} />
+      <${DataTable} table=${table} place=${`${place} ${key ?? ""}`} label=${key === null ? "The content as a table" : `The table ${visible(key)}`} fileName=${key === null ? fileName : `${fileName}-${key.replace(/\W+/g, "-")}`} />
     </section>
   `)}`;
 }
 
-/** @param {{ text: string, fileName: string }} props */
-function Csv({ text, fileName }) {
+/** @param {{ text: string, fileName: string, place: string }} props */
+function Csv({ text, fileName, place }) {
   const table = useMemo(() => csvTable(text), [text]);
-  return html`<${DataTable} table=${table} label="The content as a table" fileName=${fileName} />`;
+  return html`<${DataTable} table=${table} place=${place} label="The content as a table" fileName=${fileName} />`;
 }
 
 /**
- * @param {{ read: (text: string, pieces: Piece[]) => Entry[], text: string, pieces: Piece[] | null | undefined, label: string, word: string, testId: string }} props
+ * @param {{ read: (text: string, pieces: Piece[]) => Entry[], text: string, body: BodyContent, place: string, label: string, word: string, testId: string }} props
  */
-function Entries({ read, text, pieces, label, word, testId }) {
-  const entries = useMemo(() => read(text, pieces ?? []), [text, pieces]);
-  return html`<${EntryList} entries=${entries} label=${label} word=${word} testId=${testId} />`;
+function Entries({ read, text, body, place, label, word, testId }) {
+  const entries = useMemo(() => read(text, body.pieces ?? []), [body]);
+  return html`<${EntryList} entries=${entries} label=${label} word=${word} testId=${testId} place=${place} isOpen=${body.note === OPEN} />`;
 }
 
 /** @param {{ text: string }} props */

@@ -3,7 +3,7 @@
 // Draws only the rows and columns that can be seen. Knows nothing of where the values come from: a `Table`
 // of values.js has them.
 
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useMemo, useRef } from "../vendor/preact-htm.js";
 import { ColumnHead, nextOrder, rem } from "../components/column-head.js";
 import { CopyButton } from "../components/copy-button.js";
 import { pluralize, visible } from "../components/format.js";
@@ -14,6 +14,7 @@ import { columnStats } from "./column-stats.js";
 import { writeCsv } from "./csv.js";
 import { isContainer } from "./json.js";
 import { JsonTree } from "./json-tree.js";
+import { useRemembered, useRememberedScroll } from "./remembered.js";
 import { orderedRows } from "./table-order.js";
 import { cellText, plain } from "./values.js";
 
@@ -31,46 +32,47 @@ const SAMPLED_ROWS = 40;
 const STATS_ROWS = 3;
 
 /**
- * `fileName` names the CSV file, without its end.
- * @param {{ table: Table, label: string, fileName?: string }} props
+ * `fileName` names the CSV file, without its end; `place` is what its choices are remembered for.
+ * @param {{ table: Table, label: string, place: string, fileName?: string }} props
  */
-export function DataTable({ table, label, fileName = "table" }) {
-  const [filter, setFilter] = useState("");
-  const [sort, setSort] = useState(/** @type {Sort | null} */ (null));
-  const [hasStats, setStats] = useState(true);
-  const [active, setActive] = useState(/** @type {Place | null} */ (null));
-  const rows = useMemo(() => orderedRows(table, filter, sort), [table, filter, sort]);
-  useEffect(() => setActive(null), [table, filter, sort]);
+export function DataTable({ table, label, place, fileName = "table" }) {
   const { columns, length, problem } = table;
+  const [filter, setFilter] = useRemembered(`${place} filter`, "");
+  const [chosen, setSort] = useRemembered(`${place} sort`, /** @type {Sort | null} */ (null));
+  const [hasStats, setStats] = useRemembered(`${place} statistics`, true);
+  const [active, setActive] = useRemembered(`${place} cell`, /** @type {Place | null} */ (null));
+  const sort = chosen && chosen.column < columns.length ? chosen : null;
+  const rows = useMemo(() => orderedRows(table, filter, sort), [table, filter, sort]);
   const isAll = rows.length === length;
   return html`
     <div class="data-table" data-testid="data-table">
       <div class="viewer-bar">
-        <label>Filter rows <input type="text" value=${filter} onInput=${(/** @type {Input} */ event) => setFilter(event.target.value)} placeholder="text, name>5, name:text" spellcheck="false" /></label>
+        <label>Filter rows <input type="text" value=${filter} onInput=${(/** @type {Input} */ event) => { setFilter(event.target.value); setActive(null); }} placeholder="text, name>5, name:text" spellcheck="false" /></label>
         <span class="dim" role="status">${isAll ? "" : `${rows.length} of `}${pluralize(length, "row")} · ${pluralize(columns.length, "column")}</span>
         <span class="spacer"></span>
         <button type="button" aria-pressed=${hasStats} onClick=${() => setStats(!hasStats)}>Statistics</button>
         <button type="button" onClick=${() => saveFile(`${fileName}.csv`, writeCsv(columns, rows), "text/csv")}>Save ${isAll ? "" : "these rows "}as CSV</button>
       </div>
       ${problem && html`<p class="warn" data-testid="table-problem">▲ The table ${visible(problem)}.</p>`}
-      <${Grid} table=${table} rows=${rows} label=${label} sort=${sort} setSort=${setSort} hasStats=${hasStats} active=${active} setActive=${setActive} />
-      ${active && active.row < rows.length && html`<${CellValue} column=${columns[active.column]} row=${rows[active.row]} />`}
+      <${Grid} table=${table} rows=${rows} label=${label} place=${place} sort=${sort} setSort=${(/** @type {Sort | null} */ next) => { setSort(next); setActive(null); }} hasStats=${hasStats} active=${active} setActive=${setActive} />
+      ${active && active.row < rows.length && active.column < columns.length && html`<${CellValue} column=${columns[active.column]} row=${rows[active.row]} />`}
     </div>
   `;
 }
 
 /**
- * @param {{ table: Table, rows: Uint32Array, label: string, sort: Sort | null, setSort: (sort: Sort | null) => void, hasStats: boolean,
+ * @param {{ table: Table, rows: Uint32Array, label: string, place: string, sort: Sort | null, setSort: (sort: Sort | null) => void, hasStats: boolean,
  *   active: Place | null, setActive: (place: Place) => void }} props
  */
-function Grid({ table: { columns, length }, rows, label, sort, setSort, hasStats, active, setActive }) {
+function Grid({ table: { columns, length }, rows, label, place, sort, setSort, hasStats, active, setActive }) {
   const scrolled = useRef(/** @type {HTMLElement | null} */ (null));
   const id = useUniqueId("table");
+  useRememberedScroll(place, scrolled);
   const view = useViewport(scrolled);
   const height = rowHeight();
   const usual = useMemo(() => usualWidths(columns, length), [columns]);
   // The widths that the user has chosen, by column.
-  const [chosen, setChosen] = useState(/** @type {Record<number, number>} */ ({}));
+  const [chosen, setChosen] = useRemembered(`${place} widths`, /** @type {Record<number, number>} */ ({}));
   const { edges, width, numbers } = useMemo(() => layout(usual, length, chosen), [usual, chosen]);
   const head = height * (1 + (hasStats ? STATS_ROWS : 0));
   const [fromRow, endRow] = visibleItems(view.top, view.height, height, rows.length);

@@ -2,37 +2,30 @@
 //
 // Draws only the rows that can be seen. An open row shows all of its part below the list.
 
-import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
+import { html, useEffect, useMemo, useRef } from "../vendor/preact-htm.js";
 import { CopyButton } from "../components/copy-button.js";
 import { milliseconds, pluralize, timeOfDay, visible } from "../components/format.js";
 import { navigateRows, onRowClick } from "../components/table-nav.js";
 import { rowHeight, useViewport, visibleItems } from "../components/viewport.js";
 import { isContainer, readJson } from "./json.js";
 import { JsonTree } from "./json-tree.js";
+import { useRemembered, useRememberedScroll } from "./remembered.js";
 
 const MAX_PREVIEW = 200;
 const MAX_TEXT = 20_000;
 
 /** @import { Input } from "../types.js" */
+/** @import { Entry } from "./entries.js" */
 
 /**
- * @typedef {object} Entry
- * @property {number} number its key, and its place in all of them
- * @property {string} [name] what it is: a direction, or the name of an event
- * @property {string | null} text
- * @property {number} size in bytes
- * @property {string | null} [note] why the text is missing or cut
- * @property {number} [time_ms] when it came, since 1970
- * @property {number} [after_ms] when it came, since the head of the request
+ * `isOpen`: more may follow, so it shows its end at first. `place` is what its choices are remembered for.
+ * @param {{ entries: Entry[], label: string, word: string, testId: string, place: string, isOpen: boolean, problem?: string | null }} props
  */
-
-/** @typedef {{ line: number, after_ms: number }} Piece a piece of a stream: the line in which it begins, and when it came */
-
-/** @param {{ entries: Entry[], label: string, word: string, testId: string, problem?: string | null }} props */
-export function EntryList({ entries, label, word, testId, problem }) {
-  const [filter, setFilter] = useState("");
-  const [open, setOpen] = useState(/** @type {number | null} */ (null));
+export function EntryList({ entries, label, word, testId, place, isOpen, problem }) {
+  const [filter, setFilter] = useRemembered(`${place} filter`, "");
+  const [open, setOpen] = useRemembered(`${place} entry`, /** @type {number | null} */ (null));
   const scrolled = useRef(/** @type {HTMLElement | null} */ (null));
+  useRememberedScroll(place, scrolled);
   const view = useViewport(scrolled);
   const height = rowHeight();
   const shown = useMemo(() => {
@@ -40,7 +33,7 @@ export function EntryList({ entries, label, word, testId, problem }) {
     return wanted ? entries.filter(({ text, name }) => `${name ?? ""} ${text ?? ""}`.toLowerCase().includes(wanted)) : entries;
   }, [entries, filter]);
   // The end stays in view while the list grows, until the user scrolls away from it.
-  const isAtEnd = useRef(true);
+  const isAtEnd = useRef(isOpen);
   useEffect(() => {
     const element = scrolled.current;
     if (element && isAtEnd.current && open === null) element.scrollTop = element.scrollHeight;
@@ -57,6 +50,7 @@ export function EntryList({ entries, label, word, testId, problem }) {
       ${problem && html`<p class="warn" data-testid="list-problem">▲ ${visible(problem)}</p>`}
       <div class="entry-scroll" ref=${scrolled} onScroll=${(/** @type {Input} */ { target }) => (isAtEnd.current = target.scrollTop + target.clientHeight >= target.scrollHeight - height)}>
         <table aria-label=${label} aria-rowcount=${shown.length} data-testid=${testId}>
+          <colgroup><col class="entry-head" /><col /><col class="entry-size" /></colgroup>
           <tbody onKeyDown=${navigateRows}>
             ${from > 0 && html`<tr key="above" aria-hidden="true" style=${{ height: `${from * height}px` }}></tr>`}
             ${shown.slice(from, end).map((each, position) => html`
@@ -86,57 +80,4 @@ function EntryText({ entry: { number, text, note, size } }) {
       ${isContainer(value) ? html`<${JsonTree} value=${value} />` : text !== null && html`<pre class="body" tabindex="0">${visible(text.slice(0, MAX_TEXT))}</pre>`}
     </div>
   `;
-}
-
-/**
- * Returns the entries of `text/event-stream`.
- * @param {string} text
- * @param {Piece[]} pieces
- * @returns {Entry[]}
- */
-export function serverSentEvents(text, pieces) {
-  /** @type {Entry[]} */
-  const entries = [];
-  /** @type {string[]} */
-  let data = [];
-  let [event, id, comment, size] = ["", "", "", 0];
-  text.split("\n").forEach((whole, index, lines) => {
-    const line = whole.replace(/\r$/, "");
-    const [, name, value] = /** @type {RegExpMatchArray} */ (line.match(/^([^:]*):? ?(.*)$/s));
-    if (line) size += whole.length + 1;
-    if (name === "data") data.push(value);
-    else if (name === "event") event = value;
-    else if (name === "id") id = value;
-    else if (line.startsWith(":")) comment = value;
-    if ((line && index < lines.length - 1) || !size) return;
-    const isComment = !data.length && !event && comment !== "";
-    const names = [isComment ? "comment" : event || "message", id && `#${id}`];
-    entries.push({ number: entries.length + 1, name: names.filter(Boolean).join(" "), text: isComment ? comment : data.join("\n"), size, after_ms: timeOf(index, pieces) });
-    [data, event, id, comment, size] = [[], "", "", "", 0];
-  });
-  return entries;
-}
-
-/**
- * Returns the entries of JSON lines.
- * @param {string} text
- * @param {Piece[]} pieces
- * @returns {Entry[]}
- */
-export function jsonLines(text, pieces) {
-  /** @type {Entry[]} */
-  const entries = [];
-  text.split("\n").forEach((line, index) => {
-    if (line.trim()) entries.push({ number: entries.length + 1, text: line.replace(/^\x1e/, "").trim(), size: line.length, after_ms: timeOf(index, pieces) });
-  });
-  return entries;
-}
-
-/**
- * Returns when a line was complete.
- * @param {number} line
- * @param {Piece[]} pieces
- */
-function timeOf(line, pieces) {
-  return pieces.findLast((piece) => piece.line <= line)?.after_ms;
 }

@@ -31,13 +31,20 @@ const MAX_INDENT = 24;
 
 /** @typedef {{ all: boolean | null, changed: Map<JsonValue, boolean> }} Folds which containers the user opened or closed */
 
+/** By the root of a tree: they survive opening another request and coming back. @type {WeakMap<object, Folds>} */
+const foldsOf = new WeakMap();
+
 /** @param {{ value: JsonValue, label?: string }} props */
 export function JsonTree({ value: root, label = "JSON" }) {
   const id = useUniqueId("tree");
   const scrolled = useRef(/** @type {HTMLElement | null} */ (null));
   const view = useViewport(scrolled);
   const height = rowHeight();
-  const [folds, setFolds] = useState(/** @type {Folds} */ ({ all: null, changed: new Map() }));
+  const [{ folds }, drawFolds] = useState({ folds: storedFolds(root) });
+  const setFolds = (/** @type {Folds} */ folds) => {
+    if (isContainer(root)) foldsOf.set(root, folds);
+    drawFolds({ folds });
+  };
   const [active, setActive] = useState(0);
   const [needle, setNeedle] = useState("");
   const first = useMemo(() => openAtFirst(root), [root]);
@@ -48,7 +55,7 @@ export function JsonTree({ value: root, label = "JSON" }) {
   // The match that is scrolled to once its row is open.
   const wanted = useRef(/** @type {TreeRow | null} */ (null));
   useEffect(() => {
-    setFolds({ all: null, changed: new Map() });
+    drawFolds({ folds: storedFolds(root) });
     setActive(0);
   }, [root]);
   useEffect(() => showMatch(0), [matches]);
@@ -133,6 +140,14 @@ export function JsonTree({ value: root, label = "JSON" }) {
       <${Path} row=${shown} />
     </div>
   `;
+}
+
+/**
+ * @param {JsonValue} root
+ * @returns {Folds}
+ */
+function storedFolds(root) {
+  return (isContainer(root) && foldsOf.get(root)) || { all: null, changed: new Map() };
 }
 
 /** @param {{ row: TreeRow, isOpen: boolean, needle: string }} props */

@@ -1,10 +1,12 @@
-// A PDF: its facts. It is not drawn, because the viewers of browsers run the scripts in it.
+// A PDF: its facts, and a link that opens it in a tab of its own. It is not drawn in the page, because the viewers of
+// browsers run the scripts in it.
 
 import { html } from "../vendor/preact-htm.js";
 import { visible } from "../components/format.js";
+import { documentUrl } from "../server/api.js";
 
-/** @param {{ bytes: Uint8Array }} props */
-export function Pdf({ bytes }) {
+/** @param {{ bytes: Uint8Array, path: string }} props */
+export function Pdf({ bytes, path }) {
   const text = new TextDecoder("latin1").decode(bytes);
   const version = text.match(/^%PDF-(\d\.\d)/)?.[1];
   const pages = text.match(/\/Type\s*\/Page(?!s)/g)?.length;
@@ -17,6 +19,6 @@ export function Pdf({ bytes }) {
         ${title && html`<tr><th scope="row">Title</th><td>${visible(title)}</td></tr>`}
       </tbody>
     </table>
-    <p class="dim">A PDF is not drawn here: a browser's viewer would run the scripts in it. Save it to open it.</p>
+    <p><a href=${documentUrl(path)} target="_blank" rel="noopener noreferrer">Open it in a tab</a> <span class="dim">A PDF is not drawn here: the browser's viewer runs the scripts in it.</span></p>
   `;
 }

@@ -1,6 +1,7 @@
 // The rows of a table that a filter matches, in the order of a column.
 
-import { asNumber, cellText, compareValues } from "./values.js";
+import { JsonNumber } from "./json.js";
+import { asNumber, cellText, compareIntegers, compareValues } from "./values.js";
 
 /** @import { Column } from "./values.js" */
 /** @typedef {{ column: number, isDescending: boolean }} Sort */
@@ -11,7 +12,7 @@ const TERM = /(?:"([^"]+)"|([^\s"<>=!:]+))(>=|<=|!=|[<>=:])("[^"]*"|\S*)|"([^"]*
 /** @type {Record<string, (value: unknown, wanted: string) => boolean>} */
 const TESTS = {
   ":": (value, wanted) => cellText(value).toLowerCase().includes(wanted.toLowerCase()),
-  "=": (value, wanted) => cellText(value).toLowerCase() === wanted.toLowerCase() || Number(cellText(value)) === numberOf(wanted),
+  "=": (value, wanted) => cellText(value).toLowerCase() === wanted.toLowerCase() || isSameNumber(cellText(value), wanted),
   "!=": (value, wanted) => !TESTS["="](value, wanted),
   ">": (value, wanted) => compareTo(value, wanted) > 0,
   ">=": (value, wanted) => compareTo(value, wanted) >= 0,
@@ -22,12 +23,20 @@ const TESTS = {
 const numberOf = (/** @type {string} */ text) => (text.trim() === "" ? NaN : Number(text));
 
 /**
+ * @param {string} text
+ * @param {string} wanted
+ */
+function isSameNumber(text, wanted) {
+  return Number(text) === numberOf(wanted) && compareIntegers(new JsonNumber(text), new JsonNumber(wanted)) === 0;
+}
+
+/**
  * @param {unknown} value
  * @param {string} wanted
  */
 function compareTo(value, wanted) {
   if (value === null || value === undefined) return NaN;
-  return compareValues(value, Number.isNaN(numberOf(wanted)) || Number.isNaN(asNumber(value)) ? wanted : Number(wanted));
+  return compareValues(value, Number.isNaN(numberOf(wanted)) || Number.isNaN(asNumber(value)) ? wanted : new JsonNumber(wanted));
 }
 
 /**
@@ -67,7 +76,7 @@ export function orderedRows({ columns, length }, filter, sort) {
   const values = Array.from({ length }, (_, row) => at(row) ?? undefined);
   if (isNumeric) {
     const numbers = Float64Array.from(values, (value) => (value === undefined ? NaN : asNumber(value)));
-    return rows.sort((one, other) => sign * (numbers[one] - numbers[other]) || Number(Number.isNaN(numbers[one])) - Number(Number.isNaN(numbers[other])) || one - other);
+    return rows.sort((one, other) => sign * (numbers[one] - numbers[other]) || Number(Number.isNaN(numbers[one])) - Number(Number.isNaN(numbers[other])) || sign * compareIntegers(values[one], values[other]) || one - other);
   }
   return rows.sort((one, other) => {
     const [first, second] = [values[one], values[other]];

@@ -19,6 +19,8 @@ const TIME = /^\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:[.,]\d+)?)?(?:Z|[+-]\d\
 // The rows that decide the type of a column.
 const SAMPLE = 1000;
 const MAX_DEPTH = 20;
+// The items of a list in a cell.
+const MAX_ITEMS = 10_000;
 
 /**
  * @param {unknown} value
@@ -71,13 +73,27 @@ export function plain(value, depth = 0) {
   if (value instanceof Uint8Array) return bytesText(value);
   if (depth > MAX_DEPTH) return "…";
   if (Array.isArray(value)) return isRead(value) ? value : value.map((each) => plain(each, depth + 1));
-  if (typeof value[Symbol.iterator] === "function") return plain([...value], depth);
+  if (typeof value[Symbol.iterator] === "function") return plain(firstItems(value), depth);
   const object = new JsonObject();
   for (const [key, each] of Object.entries(value)) {
     object.keys.push(key);
     object.values.push(plain(each, depth + 1));
   }
   return object;
+}
+
+/**
+ * Returns the first items of a list.
+ * @param {Iterable<unknown>} list
+ */
+function firstItems(list) {
+  /** @type {unknown[]} */
+  const items = [];
+  for (const item of list) {
+    if (items.length === MAX_ITEMS) return [...items, "…"];
+    items.push(item);
+  }
+  return items;
 }
 
 /**
@@ -118,8 +134,30 @@ const texts = new Intl.Collator("en", { numeric: true });
  */
 export function compareValues(one, other) {
   const difference = asNumber(one) - asNumber(other);
+  if (difference === 0) return compareIntegers(one, other);
   if (!Number.isNaN(difference)) return difference;
   return texts.compare(cellText(one, 200), cellText(other, 200));
+}
+
+/**
+ * Orders two values that are equal as numbers: integers may differ in digits that a number does not have.
+ * @param {unknown} one
+ * @param {unknown} other
+ */
+export function compareIntegers(one, other) {
+  const [first, second] = [longInteger(one), longInteger(other)];
+  return first === null || second === null || first === second ? 0 : first < second ? -1 : 1;
+}
+
+/**
+ * Returns an integer with all its digits; null for any other value.
+ * @param {unknown} value
+ */
+function longInteger(value) {
+  if (typeof value === "bigint") return value;
+  if (typeof value === "number") return Number.isSafeInteger(value) ? BigInt(value) : null;
+  const text = value instanceof JsonNumber ? value.text : "";
+  return /^-?\d{1,400}$/.test(text) ? BigInt(text) : null;
 }
 
 /**

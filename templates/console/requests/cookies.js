@@ -1,0 +1,42 @@
+// The cookies of a request, and the cookies that its response sets, with their attributes.
+//
+// The server masks all values.
+
+import { html } from "../vendor/preact-htm.js";
+import { visible } from "../components/format.js";
+
+/** @import { RequestDetail, SetCookie } from "snaxum-events" */
+
+/** @param {{ request: RequestDetail }} props */
+export function Cookies({ request: { request_cookies: sent, response_cookies: set } }) {
+  return html`
+    <h3>Sent by the client</h3>
+    ${sent.length ? html`
+      <table class="facts" aria-label="Cookies of the request" data-testid="sent-cookies">
+        <tbody>${sent.map(({ name, value }) => html`<tr><th scope="row"><code>${visible(name)}</code></th><td><code>${value}</code></td></tr>`)}</tbody>
+      </table>
+    ` : html`<p class="dim">none</p>`}
+    <h3>Set by the response</h3>
+    ${set.length ? html`
+      <table class="facts" aria-label="Cookies of the response" data-testid="set-cookies">
+        <tbody>${set.map((cookie) => html`<tr><th scope="row"><code>${visible(cookie.name)}</code></th><td><code>${cookie.value}</code><${Attributes} cookie=${cookie} /></td></tr>`)}</tbody>
+      </table>
+    ` : html`<p class="dim">none</p>`}
+    <p class="dim">The values of cookies are masked.</p>
+  `;
+}
+
+/** @param {{ cookie: SetCookie }} props */
+function Attributes({ cookie }) {
+  const attributes = /** @type {[string, string][]} */ (cookie.attributes);
+  const value = (/** @type {string} */ wanted) => attributes.find(([name]) => name.toLowerCase() === wanted)?.[1];
+  const isDeleted = Number(value("max-age")) <= 0 || Date.parse(value("expires") ?? "") < Date.now();
+  const isRefused = value("samesite")?.toLowerCase() === "none" && value("secure") === undefined;
+  return html`
+    ${isDeleted && html` <b>deletes it</b>`}
+    <ul class="attributes">
+      ${attributes.map(([name, value]) => html`<li><span class="dim">${visible(name)}</span>${value && ` ${visible(value)}`}</li>`)}
+    </ul>
+    ${isRefused && html`<p class="warn">▲ A browser refuses it: SameSite=None needs Secure.</p>`}
+  `;
+}
