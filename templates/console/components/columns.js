@@ -13,10 +13,10 @@ import { useUniqueId } from "./unique-id.js";
 /**
  * A column. Without a `width` it takes a share of what the others leave, at least `min`. A narrow table
  * leaves out the columns with a `rank`, the lowest first; a column without it always stays. A column with
- * `isExtra` is hidden until the user chooses it.
+ * `isExtra` is hidden until the user chooses it; one with `isAdded` has been added by the user.
  * @template Row, Context
  * @typedef {{
- *   name: string, title: string, head?: () => unknown, hint?: string, width?: number, min?: number, rank?: number, isExtra?: boolean, isNumber?: boolean,
+ *   name: string, title: string, head?: () => unknown, hint?: string, width?: number, min?: number, rank?: number, isExtra?: boolean, isAdded?: boolean, isNumber?: boolean,
  *   sortBy?: (row: Row, context: Context) => string | number | null | undefined,
  *   cell: (row: Row, context: Context) => unknown, cellClass?: (row: Row) => string,
  * }} Column
@@ -170,10 +170,11 @@ export function ColumnHeads({ columns }) {
 }
 
 /**
- * The menu of a table: its columns, and what else there is to do with it.
- * @param {{ columns: any, label?: string, children?: unknown }} props
+ * The menu of a table: its columns, and what else there is to do with it. `add` is a form that adds a column;
+ * `remove` and `reset` are called for one that the user has added, and for all.
+ * @param {{ columns: any, label?: string, children?: unknown, add?: unknown, remove?: (name: string) => void, reset?: () => void }} props
  */
-export function ColumnMenu({ columns, label = "List", children }) {
+export function ColumnMenu({ columns, label = "List", children, add, remove, reset }) {
   const { all, left, choice, change } = columns;
   const id = useUniqueId("columns");
   /**
@@ -195,10 +196,12 @@ export function ColumnMenu({ columns, label = "List", children }) {
             <label><input type="checkbox" name=${`column-${column.name}`} checked=${isChosen(column, choice)} onChange=${(/** @type {Input} */ event) => choose(column, event.target.checked)} />
               ${" "}${column.hint && column.title.length < 2 ? `${column.title} (${column.hint})` : column.title}</label>
             ${left.has(column.name) && html` <span class="dim">no room</span>`}
+            ${column.isAdded && html` <button type="button" class="quiet" onClick=${() => remove?.(column.name)}><span aria-hidden="true">✕</span><span class="visually-hidden">Remove the column ${column.title}</span></button>`}
           </li>
         `)}
       </ul>
-      <button type="button" onClick=${() => change({ shown: [], hidden: [], widths: {} })}>Reset columns and widths</button>
+      ${add}
+      <button type="button" onClick=${() => { change({ shown: [], hidden: [], widths: {} }); reset?.(); }}>Reset columns and widths</button>
     </>
   `;
 }

@@ -29,6 +29,14 @@ export const REQUEST_COLUMNS = [
     name: "generation", title: "Version", hint: "the version of your code that handled the request", width: 5, rank: 1, isExtra: true, isNumber: true,
     sortBy: ({ generation }) => generation, cell: ({ generation }) => generation, cellClass: () => "dim",
   },
+  {
+    name: "type", title: "Type", hint: "the content type of the response", min: 9, rank: 7.5, isExtra: true,
+    sortBy: typeOf, cell: (request) => html`<span title=${visible(request.response_type ?? "")}>${visible(typeOf(request) ?? "–")}</span>`, cellClass: () => "dim",
+  },
+  {
+    name: "size", title: "Size", hint: "the bytes of the response body; of a stream, once it has ended", width: 6, rank: 7.6, isExtra: true, isNumber: true,
+    sortBy: sizeOf, cell: (request) => sizeOf(request) ?? "–", cellClass: () => "dim",
+  },
   { name: "handler", title: "Handler", min: 10, rank: 5, isExtra: true, sortBy: ({ handler }) => handler, cell: ({ handler }) => visible(handler) },
   {
     name: "calls", title: "Calls", hint: "to databases and HTTP servers, and their time", width: 7.5, rank: 5, isExtra: true, isNumber: true,
@@ -36,6 +44,16 @@ export const REQUEST_COLUMNS = [
   },
   { name: "profile", title: "Profile", hint: "whether a profile is stored", width: 5, rank: 3, isExtra: true, sortBy: (_, { isProfiled }) => (isProfiled ? 0 : null), cell: (_, { isProfiled }) => isProfiled && "✓" },
 ];
+
+/** @param {ListedRequest} request */
+function typeOf({ response_type: type }) {
+  return type?.split(";")[0].trim();
+}
+
+/** @param {ListedRequest} request */
+function sizeOf({ response_size, stream }) {
+  return stream && stream.state !== "open" ? stream.bytes : response_size;
+}
 
 /** @param {{ request: ListedRequest, isPinned: boolean }} props */
 function Path({ request, isPinned }) {

@@ -11,6 +11,8 @@ import { ColumnHeads, ColumnMenu, useColumns } from "../components/columns.js";
 import { pluralize, visible } from "../components/format.js";
 import { ListEnd } from "../components/list-end.js";
 import { HarButton } from "../export/har-button.js";
+import { AddColumn } from "./add-column.js";
+import { useHeaderColumns } from "./header-columns.js";
 import { useAnnouncement } from "../page/live-region.js";
 import { PhaseLegend, REQUEST_PHASES } from "../components/phases.js";
 import { Pins } from "./replay.js";
@@ -79,7 +81,9 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   }
   const { matches, problems } = useMemo(() => parseFilter(filter), [filter]);
   const listed = frozen ?? state.requests;
-  const columns = useColumns("requests", isWaterfall ? WATERFALL_COLUMNS : REQUEST_COLUMNS, { order, onOrder });
+  const added = useHeaderColumns(state);
+  const allColumns = useMemo(() => [...(isWaterfall ? WATERFALL_COLUMNS : REQUEST_COLUMNS), ...added.columns], [isWaterfall, added.columns]);
+  const columns = useColumns("requests", allColumns, { order, onOrder });
   const profiled = useProfiled(/\bhas:profile\b/i.test(filter) || columns.shown.some(({ name }) => name === "profile"));
   const groups = useMemo(() => {
     const matching = listed.filter((request) => matches(request, { profiled }));
@@ -87,7 +91,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
     if (!isWaterfall) return { requests: sorted(matching), burstOf: null };
     const all = bursts(matching).map((burst) => ({ ...burst, requests: sorted(burst.requests) }));
     return { requests: all.flatMap((burst) => burst.requests), burstOf: new Map(all.flatMap((burst) => burst.requests.map(({ id }) => [id, burst]))) };
-  }, [listed, matches, profiled, columns.sort, isWaterfall]);
+  }, [listed, matches, profiled, columns.sort, columns.all, isWaterfall]);
   const { requests, burstOf } = groups;
   const byId = useMemo(() => new Map(isWaterfall ? listed.map((request) => [request.id, request]) : []), [listed, isWaterfall]);
   const pinned = useMemo(() => new Set(state.pins.map(({ id }) => id)), [state.pins]);
@@ -108,7 +112,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
           ${state.droppedEvents > 0 && html`<span class="warn">${pluralize(state.droppedEvents, "event")} dropped</span>`}
           ${filter && html`<span class="dim" data-testid="match-count">${requests.length} of ${listed.length}</span>`}
           <${SlowRequests} metrics=${state.metrics} showProfile=${showProfile} />
-          <${ColumnMenu} columns=${columns}><${HarButton} requests=${requests} /></>
+          <${ColumnMenu} columns=${columns} add=${html`<${AddColumn} add=${added.add} />`} remove=${added.remove} reset=${added.reset}><${HarButton} requests=${requests} /></>
           <button type="button" aria-pressed=${isWaterfall} title="The requests by their start, on one time axis" onClick=${() => onOrder({ view: isWaterfall ? null : WATERFALL })}>Waterfall</button>
           <button type="button" aria-pressed=${frozen !== null} onClick=${() => setFrozen(frozen ? null : state.requests)}>
             ${frozen ? `Show ${countNew(frozen, state.requests)} new` : "Freeze list"}
