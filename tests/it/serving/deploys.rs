@@ -127,7 +127,7 @@ async fn processes_that_load_code_and_only_wait_leave_the_cores_to_others() {
     for loading in held {
         loading.open().await;
     }
-    server.err.wait_for(&format!("G2 is live in {count} new processes")).await;
+    server.err.wait_for(&format!("version 2 is live in {count} new processes")).await;
     assert_eq!(version(&server).await, "two");
 }
 
