@@ -391,8 +391,8 @@ async fn the_output_of_loading_modules_belongs_to_the_reload() {
     assert!(line["seq"].as_u64() > begun["seq"].as_u64() && line["type"] == "log", "{line}");
     let whole = lines_of(&server.api("logs").await);
     assert_eq!(whole[6..8], expected("three", 3)[..2]);
-    // A thread that code starts works for no request.
-    assert_eq!(whole[8..], [json!([null, null, "stdout", "aside"])]);
+    // A thread works for the request that has started it.
+    assert_eq!(whole[8..], [json!([null, "1", "stdout", "aside"])]);
     server.out.wait_for("one loads, postgres://ada:hunter2@db \\u{1b}[2J").await;
 }
 

@@ -28,7 +28,7 @@ export function AddColumn({ add }) {
         ${Object.entries(KINDS).map(([value, label]) => html`<option key=${value} value=${value}>${label}</option>`)}
       </select>
       ${kind !== "cookies" && html`
-        <input type="text" aria-label=${kind === "cookie" ? "Name of the cookie" : "Name of the header"} value=${name} list="header-names" autocomplete="off" autocapitalize="off" spellcheck="false"
+        <input type="text" name="column" aria-label=${kind === "cookie" ? "Name of the cookie" : "Name of the header"} value=${name} list="header-names" autocomplete="off" autocapitalize="off" spellcheck=${false}
           placeholder=${kind === "cookie" ? "session" : "user-agent"} onInput=${(/** @type {Input} */ { target }) => setName(target.value)} />
         <datalist id="header-names">${kind !== "cookie" && EXAMPLES.map((each) => html`<option key=${each} value=${each} />`)}</datalist>
       `}

@@ -47,7 +47,7 @@ export function DataTable({ table, label, place, fileName = "table" }) {
   return html`
     <div class="data-table" data-testid="data-table">
       <div class="viewer-bar">
-        <label>Filter rows <input type="text" value=${filter} onInput=${(/** @type {Input} */ event) => { setFilter(event.target.value); setActive(null); }} placeholder="text, name>5, name:text" spellcheck="false" /></label>
+        <label>Filter rows <input type="text" value=${filter} onInput=${(/** @type {Input} */ event) => { setFilter(event.target.value); setActive(null); }} placeholder="text, name>5, name:text" spellcheck=${false} /></label>
         <span class="dim" role="status">${isAll ? "" : `${rows.length} of `}${pluralize(length, "row")} · ${pluralize(columns.length, "column")}</span>
         <span class="spacer"></span>
         <button type="button" aria-pressed=${hasStats} onClick=${() => setStats(!hasStats)}>Statistics</button>

@@ -44,7 +44,7 @@ export function EntryList({ entries, label, word, testId, place, isOpen, problem
   return html`
     <div class="entry-list">
       <div class="viewer-bar">
-        <label>Find <input type="text" value=${filter} spellcheck="false" onInput=${(/** @type {Input} */ event) => setFilter(event.target.value)} /></label>
+        <label>Find <input type="text" value=${filter} spellcheck=${false} onInput=${(/** @type {Input} */ event) => setFilter(event.target.value)} /></label>
         <span class="dim" role="status">${filter ? `${shown.length} of ` : ""}${pluralize(entries.length, word)}</span>
       </div>
       ${problem && html`<p class="warn" data-testid="list-problem">▲ ${visible(problem)}</p>`}

@@ -115,7 +115,7 @@ export function JsonTree({ value: root, label = "JSON" }) {
   return html`
     <div class="json-tree" data-testid="json-tree">
       <div class="viewer-bar">
-        <label>Find <input type="text" value=${needle} spellcheck="false" onInput=${(/** @type {Input} */ event) => setNeedle(event.target.value)}
+        <label>Find <input type="text" value=${needle} spellcheck=${false} onInput=${(/** @type {Input} */ event) => setNeedle(event.target.value)}
           onKeyDown=${(/** @type {KeyPress} */ event) => event.key === "Enter" && showMatch(match + (event.shiftKey ? -1 : 1))} /></label>
         <span class="dim" role="status">${needle && (matches.length ? `${match + 1} of ${matches.length}${matches.length === MAX_MATCHES ? "+" : ""}` : "not found")}</span>
         <span class="spacer"></span>
