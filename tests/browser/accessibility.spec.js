@@ -132,7 +132,7 @@ def upload(title: str, file: UploadFile) -> dict:
 
 test("axe finds no violation in pages of the app: a dialog, 404, 405, 422 and 500, and 500 without JavaScript", async ({ page, browser, world }) => {
   await page.goto(world.console);
-  for (const [address, status] of [["/itms", "404"], ["/items/9", "500"]]) {
+  for (const [address, status] of [["/items9", "404"], ["/items/9", "500"]]) {
     await page.goto(new URL(address, world.app).href);
     await expect(page.locator("h1")).toContainText(status);
     if (status === "500") await expect(page.getByTestId("traceback")).toBeVisible();

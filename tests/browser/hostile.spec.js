@@ -247,7 +247,7 @@ test("hostile text of calls, profiles, modules, types and near routes is shown a
     await shows(page.getByTestId("route-schema"));
     await shows(page.getByTestId("try-it"));
     await noMarkup();
-    await page.getByTestId("route-lookup").fill(`/near/${evil.replace(/[#?]/g, "")}/exat`);
+    await page.getByTestId("route-lookup").fill(`/near/${evil.replace(/[#?]/g, "")}/exact2`);
     await page.getByTestId("route-lookup").press("Enter");
     await expect(page.getByTestId("route-lookup-result")).toContainText("/near/<name>/exact");
     await page.keyboard.press("Control+k");
@@ -256,7 +256,7 @@ test("hostile text of calls, profiles, modules, types and near routes is shown a
     await page.keyboard.press("Escape");
 
     // The page of a 404, of the app's own address.
-    await page.goto(`${world.app}near/${encodeURIComponent(evil)}/exat`);
+    await page.goto(`${world.app}near/${encodeURIComponent(evil)}/exact2`);
     await shows(page.locator(".detail"));
     await expect(page.getByRole("link", { name: /^\/near\/.+\/exact$/ })).toBeVisible();
     await noMarkup();
