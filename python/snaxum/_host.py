@@ -104,7 +104,7 @@ class HostApi(Protocol):
         """Send the delayed responses."""
 
     def running_request(self, request: int) -> str | None:
-        """Return the method and the raw path of a request, or None once it has ended."""
+        """Return the method and the escaped path of a request, or None once it has ended."""
 
     def print(
         self,

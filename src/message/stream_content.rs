@@ -58,6 +58,12 @@ impl StreamContent {
         let at = u32::try_from(sent.bytes.len()).expect("64 KiB");
         let after = u32::try_from(after.as_micros() / 100).unwrap_or(u32::MAX);
         sent.pieces.push(SentPiece { at, after });
+        let needed = sent.bytes.len() + stored.len();
+        if needed > sent.bytes.capacity() {
+            // By itself it would grow up to twice the limit.
+            let room = (2 * sent.bytes.capacity()).clamp(needed, MAX_BODY_START);
+            sent.bytes.reserve_exact(room - (needed - stored.len()));
+        }
         sent.bytes.extend_from_slice(stored);
         sent.is_full = sent.bytes.len() == MAX_BODY_START || sent.pieces.len() == MAX_PIECES;
     }
@@ -106,6 +112,7 @@ mod tests {
         }
         let sent = large.sent();
         assert_eq!((sent.bytes.len(), sent.size, sent.pieces.len()), (MAX_BODY_START, 120_000, 2));
+        assert_eq!(large.0.lock().bytes.capacity(), MAX_BODY_START);
 
         let many = StreamContent::default();
         for _ in 0..MAX_PIECES + 5 {

@@ -15,6 +15,7 @@ use pyo3::types::PyBytes;
 
 use crate::docs_page;
 use crate::error::Error;
+use crate::escape::escape;
 use crate::event::{Event, EventBus};
 use crate::framework;
 use crate::message::{LibraryCall, LineOrigin, LogRecord, Profile, WorkerEvent};
@@ -231,10 +232,10 @@ impl HostApi {
         self.0.wakes.flush();
     }
 
-    /// The method and the raw path of a request that has not ended.
+    /// The method and the path of a request that has not ended, for a terminal.
     fn running_request(&self, id: u64) -> Option<String> {
         let (head, _) = self.0.in_flight.get()?.find(id)?;
-        Some(format!("{:<6} {}", head.method(), head.raw_path()))
+        Some(format!("{:<6} {}", head.method(), escape(&head.path())))
     }
 
     /// Reports a line on `stdout` or `stderr` to observers; `loads`: a module that is loading wrote

@@ -152,6 +152,11 @@ from snaxum import route
 
 opened = asyncio.Event()
 
+@route('/named/<name>')
+def named(request):
+    print('is named')
+    return ''
+
 @route('/first')
 async def first(request):
     print('begins first')
@@ -175,4 +180,6 @@ async fn the_lines_of_requests_that_run_at_once_are_below_their_heads() {
     });
     screen.wait_for("GET    /second  #2 prints:\r\nis second\r\n").await;
     screen.wait_for("GET    /first  #1 prints:\r\nends first\r\n").await;
+    screen.get("/named/%c2%9b2J").await;
+    screen.wait_for("GET    /named/\\u{9b}2J  #3 prints:\r\nis named\r\n").await;
 }

@@ -164,7 +164,9 @@ def test_a_line_has_the_record_or_the_place_that_wrote_it(
 
 def test_the_lines_of_a_request_are_below_its_head(printed: Printed) -> None:
     times = [10.0]
-    heads = Heads({7: "GET    /a", 8: "POST   /b"}.get, lambda: times[-1])
+    key = "AKIA" + "IOSFODNN7EXAMPLE"
+    paths = {7: "GET    /a", 8: "POST   /b", 6: f"GET    /{key}/c"}
+    heads = Heads(paths.get, lambda: times[-1])
     printed.stream.head_of = heads.head
 
     def written(request: int | None, *parts: str) -> list[str]:
@@ -185,4 +187,5 @@ def test_the_lines_of_a_request_are_below_its_head(printed: Printed) -> None:
     assert len(written(7, "later\n")) == 2
     assert written(None, "without one\n") == ["without one"]
     assert written(9, "after its end\n") == ["after its end"]
+    assert written(6, "secret\n")[0].endswith(f"  GET    /{MASK}/c  #6 prints:")
     assert ("prints" in str(printed.lines)) is False

@@ -11,6 +11,7 @@ from collections.abc import Callable
 
 from .._runtime import leases
 from . import output
+from .redact import mask_text
 
 # The lines of one request have a new head after a pause: another line may be between them.
 PAUSE_S = 0.2
@@ -41,7 +42,7 @@ class Heads:
         described = self._describe(request)
         if described is None:
             return ""
-        return f" {time.strftime('%H:%M:%S')}  {described}  #{request} prints:\n"
+        return f" {time.strftime('%H:%M:%S')}  {mask_text(described)}  #{request} prints:\n"
 
 
 def install(describe: Callable[[int], str | None]) -> None:

@@ -16,7 +16,7 @@ from . import output
 # The attribute of a thread, or of a function for a thread pool: the request that made it.
 _REQUEST = "_snaxum_request"
 # Threads of these packages work for one request after the other.
-_POOLS = ("concurrent.futures.", "snaxum.")
+_POOLS = ("concurrent.futures.", "multiprocessing.", "snaxum.")
 
 
 def install() -> None:

@@ -273,10 +273,12 @@ class Pool(TaskPool):
 
     def _may_run_again(self, task: Task, worker: WorkerProcess, *, has_read: bool) -> bool:
         """Report whether a task runs again after its worker has died; `has_read`: it had begun."""
-        if self._closed or not has_read:
-            return not self._closed and task.tries < MAX_TRIES
+        if self._closed or task.is_given_up:
+            return False
+        if not has_read:
+            return task.tries < MAX_TRIES
         task.losses += 1
-        if task.losses > self._retries or worker.was_killed or task.is_given_up:
+        if task.losses > self._retries or worker.was_killed:
             return False
         task.tries = 1
         return True
@@ -332,7 +334,7 @@ class Pool(TaskPool):
         """Run a task on another worker: its own died before it got the task."""
         with self._lock:
             closed = self._closed
-            if not closed and task.tries < MAX_TRIES:
+            if not closed and task.tries < MAX_TRIES and not task.is_given_up:
                 self._waiting.appendleft(task)
                 self._add_workers()
                 return

@@ -16,8 +16,9 @@ ROOM = 60_000
 
 def send_large(send: Callable[[], None]) -> None:
     """Call `send`: in a thread of its own if this one runs the loop."""
-    asyncio = sys.modules.get("asyncio")
-    if asyncio is not None and asyncio._get_running_loop() is not None:
+    # Another thread may import it now: then no loop runs yet.
+    running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    if running_loop is not None and running_loop() is not None:
         try:
             threading.Thread(target=send, name="snaxum-send", daemon=True).start()
             return

@@ -99,5 +99,6 @@ def _checked(received: bytes | tuple[int, str]) -> bytes:
 
 
 def _is_in_loop() -> bool:
-    asyncio = sys.modules.get("asyncio")
-    return asyncio is not None and asyncio._get_running_loop() is not None
+    # Another thread may import it now: then no loop runs yet.
+    running_loop = getattr(sys.modules.get("asyncio"), "_get_running_loop", None)
+    return running_loop is not None and running_loop() is not None

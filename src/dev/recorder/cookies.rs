@@ -8,6 +8,18 @@ use crate::dev::redact::{MASK, Redactor, truncate};
 
 /// The most cookies of a message.
 const MAX_COOKIES: usize = 100;
+/// The attributes that are shown. What has another name may be a value with a semicolon, or a second cookie.
+const ATTRIBUTES: [&str; 9] = [
+    "domain",
+    "expires",
+    "httponly",
+    "max-age",
+    "partitioned",
+    "path",
+    "priority",
+    "samesite",
+    "secure",
+];
 
 /// Returns the cookies in the values of the header `cookie`.
 pub(super) fn sent<'a>(
@@ -15,8 +27,7 @@ pub(super) fn sent<'a>(
     redactor: &Redactor,
 ) -> Vec<SentCookie> {
     let pairs = headers.flat_map(|header| header.split(';'));
-    let names = pairs.map(|pair| pair.split('=').next().unwrap_or_default().trim());
-    let names = names.filter(|name| !name.is_empty()).take(MAX_COOKIES);
+    let names = pairs.map(name_of).filter(|name| !name.is_empty()).take(MAX_COOKIES);
     names.map(|name| SentCookie { name: shown(name, redactor), value: MASK }).collect()
 }
 
@@ -29,17 +40,28 @@ pub(super) fn set(headers: &HeaderMap, redactor: &Redactor) -> Vec<SetCookie> {
             break;
         }
         let text = String::from_utf8_lossy(header.as_bytes());
-        let mut parts = text.split(';').map(|part| part.split_once('=').unwrap_or((part, "")));
-        let name = parts.next().map_or("", |(name, _)| name.trim());
-        let attributes = parts
-            .map(|(name, value)| (shown(name.trim(), redactor), shown(value.trim(), redactor)));
-        cookies.push(SetCookie {
-            name: shown(name, redactor),
-            value: MASK,
-            attributes: attributes.collect(),
+        let mut parts = text.split(';');
+        let name = shown(parts.next().map_or("", name_of), redactor);
+        let attributes = parts.filter(|part| !part.trim().is_empty()).map(|part| {
+            let (name, value) = part.split_once('=').unwrap_or((part, ""));
+            let (name, value) = (name.trim(), value.trim());
+            match ATTRIBUTES.iter().any(|known| name.eq_ignore_ascii_case(known)) {
+                true => (shown(name, redactor), shown(value, redactor)),
+                false => (MASK.to_owned(), String::new()),
+            }
         });
+        cookies.push(SetCookie { name, value: MASK, attributes: attributes.collect() });
     }
     cookies
+}
+
+/// Without a name, the whole pair is a value (RFC 6265bis).
+fn name_of(pair: &str) -> &str {
+    match pair.split_once('=') {
+        Some((name, _)) => name.trim(),
+        None if pair.trim().is_empty() => "",
+        None => MASK,
+    }
 }
 
 /// A name or an attribute may contain a secret, too.
@@ -55,12 +77,18 @@ mod tests {
     #[test]
     fn the_names_and_attributes_of_cookies_are_shown_and_no_value() {
         let redactor = Redactor::default();
-        let cookies = sent(["session=swordfish; theme=dark;", "flag; =x"].into_iter(), &redactor);
+        let cookies =
+            sent(["session=swordfish; theme=dark;", "swordfish; =x"].into_iter(), &redactor);
         let names: Vec<_> = cookies.iter().map(|cookie| (&*cookie.name, cookie.value)).collect();
-        assert_eq!(names, [("session", MASK), ("theme", MASK), ("flag", MASK)]);
+        assert_eq!(names, [("session", MASK), ("theme", MASK), (MASK, MASK)]);
 
         let mut headers = HeaderMap::new();
-        for value in ["session=swordfish; Path=/a; HttpOnly; SameSite=Lax", "theme=; Max-Age=0"] {
+        for value in [
+            "session=swordfish; Path=/a; HttpOnly; SameSite=Lax",
+            "theme=; Max-Age=0",
+            "swordfish; Secure",
+            "a=b;swordfish; c=swordfish;",
+        ] {
             headers.append(SET_COOKIE, HeaderValue::from_static(value));
         }
         let cookies = set(&headers, &redactor);
@@ -72,7 +100,13 @@ mod tests {
                 format!("{}: {}", cookie.name, texts.collect::<Vec<_>>().join(" "))
             })
             .collect();
-        assert_eq!(shown, ["session: Path=/a HttpOnly= SameSite=Lax", "theme: Max-Age=0"]);
+        let expected = [
+            "session: Path=/a HttpOnly= SameSite=Lax".to_owned(),
+            "theme: Max-Age=0".to_owned(),
+            format!("{MASK}: Secure="),
+            format!("a: {MASK}= {MASK}="),
+        ];
+        assert_eq!(shown, expected);
     }
 
     #[test]

@@ -1,16 +1,25 @@
 //! Masks server-sent events: the data of each as JSON, and the rest as text.
 //!
-//! Leaves the number of lines as it is, so that each line still belongs to the piece that was sent.
+//! Leaves the number of lines as it is, so that each line still belongs to the piece that was sent; but not
+//! around a private key.
 
 use super::names::SecretNames;
 use super::patterns::push_redacted;
 use super::tables::push_redacted_json;
 
 const DATA: &str = "data:";
+/// A part of the first line of a private key.
+const KEY: &str = "PRIVATE KEY-----";
 
 /// Adds the text of a stream of events to `redacted`.
 pub(super) fn push_redacted_events(redacted: &mut String, text: &str, names: &SecretNames) {
+    let mut whole = String::new();
     let mut rest = text;
+    // A key may be in several events, a line in each.
+    if text.contains(KEY) {
+        push_redacted(&mut whole, text);
+        rest = &whole;
+    }
     while !rest.is_empty() {
         let is_data = rest.starts_with(DATA);
         let (block, after) = rest.split_at(block_end(rest, is_data));
@@ -64,6 +73,11 @@ mod tests {
             ("data: {\"token\": \"cut", "data: {\"token\": M"),
             ("", ""),
             ("\n\ndata", "\n\ndata"),
+            (
+                "data: -----BEGIN PRIVATE KEY-----\n\ndata: MIIE\n\ndata: -----END PRIVATE KEY-----\n\ndata: 1\n\n",
+                "data: ••••\n\ndata: 1\n\n",
+            ),
+            ("data: -----BEGIN PRIVATE KEY-----\n\ndata: MIIE\n\n", "data: ••••"),
         ] {
             assert_eq!(shown(sent), masked);
         }

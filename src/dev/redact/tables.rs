@@ -10,8 +10,8 @@ use super::json::{self, string_end, unescape, value_end};
 use super::names::SecretNames;
 use super::patterns::MASK;
 
-/// The delimiters of CSV; the most frequent one of the first line is used.
-const DELIMITERS: [char; 4] = [',', ';', '\t', '|'];
+/// The delimiters of CSV: the most frequent one of the first line is used, a tab before others.
+const DELIMITERS: [char; 4] = ['\t', ',', ';', '|'];
 /// The most bytes of the first line that are searched for it.
 const MAX_FIRST_LINE: usize = 10_000;
 
@@ -244,6 +244,7 @@ mod tests {
             ),
             ("\u{feff}\"api key\";n\r\nx;1\r\ny;2", "\u{feff}\"api key\";n\r\nM;1\r\nM;2"),
             ("token\tn\nx\t1", "token\tn\nM\t1"),
+            ("amount, EUR\ttoken\n1.5\tx", "amount, EUR\ttoken\n1.5\tM"),
             ("n,token\n1,\"x and cut", "n,token\n1,M"),
             ("a,b\ntoken,x\n", "a,b\ntoken,x\n"),
             ("token", "token"),

@@ -3,7 +3,7 @@
 import { JsonNumber } from "./json.js";
 import { cellText, inferType } from "./values.js";
 
-const DELIMITERS = [",", ";", "\t", "|"];
+const DELIMITERS = ["\t", ",", ";", "|"];
 const MAX_COLUMNS = 5000;
 const NUMBER = /^-?(?:\d+|\d*\.\d+|\d+\.\d*)(?:[eE][+-]?\d+)?$/;
 /** @type {Map<string, boolean>} */
