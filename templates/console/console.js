@@ -41,6 +41,7 @@ function draw() {
   const startedAt = performance.now();
   nextDrawAt = startedAt + DRAW_INTERVAL_MS;
   render(html`<${Layout} state=${state} connection=${connection} traffic=${traffic.measure()} />`, page);
+  if (document.hidden) return; // frames that it waits for would add up until it is shown
   // Layout and painting happen in the next frame, so the cost of a draw is known only after it.
   requestAnimationFrame(() => setTimeout(() => {
     const endedAt = performance.now();

@@ -193,6 +193,8 @@ def page(request: Request) -> Response:
     return Response("<!doctype html><title>waits</title>", content_type="text/html")
 `);
   await world.get("/logs");
+  // The modules of the tab must be there before the connections are used up.
+  await expect(row(page, "/logs")).toBeVisible();
   const app = await context.newPage();
   await app.goto(new URL("/page", world.app).href);
   await app.evaluate(() => {

@@ -279,7 +279,10 @@ test("a hidden page follows saves in its title, and is drawn soon after it is sh
   await page.evaluate(() => window.setHidden(true));
   world.edit("prices.py", "def oops(:\n");
   await expect(page).toHaveTitle("▲ save not live · Snaxum console");
+  await expect(page.getByTestId("save-row")).toHaveCount(1);
   await page.evaluate(() => window.setHidden(false));
+  // What it fetches for the save comes when it is shown.
+  await expect(page.getByTestId("file-changes")).toContainText("def oops(:");
   world.edit("prices.py", PRICES.replace("0.2", "0.3"));
   await expect(page).toHaveTitle("● version 2 live · Snaxum console");
   expect(errors).toEqual([]);

@@ -24,7 +24,8 @@ def boom(request: Request) -> dict:
     return {"count": 1 / 0}
 `;
 
-test.use({ files: { "shop.py": SHOP } });
+// While Python is busy, the page asks again.
+test.use({ files: { "shop.py": SHOP }, expectedErrors: /status of 503/ });
 
 test.beforeEach(async ({ page, world }) => {
   await world.start();

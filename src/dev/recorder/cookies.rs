@@ -8,7 +8,7 @@ use crate::dev::redact::{MASK, Redactor, truncate};
 
 /// The most cookies of a message.
 const MAX_COOKIES: usize = 100;
-/// The attributes that are shown. What has another name may be a value with a semicolon, or a second cookie.
+/// The attributes that are shown. Another name may be a part of a value with a semicolon, or a second cookie.
 const ATTRIBUTES: [&str; 9] = [
     "domain",
     "expires",

@@ -98,7 +98,7 @@ impl RecordedRequest {
         self.phases = record.phases;
         self.total = record.total;
         (self.is_stream, self.stream_end) = (record.is_stream, None);
-        // The stream of the request before may still be sent, and would keep what it has stored.
+        // The stream of the request before may still be sent, and would retain its content.
         self.stream.forget();
         let stream = record.stream.filter(|_| captures_bodies && !is_private);
         self.stream = RecordedStream::new(stream);

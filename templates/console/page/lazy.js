@@ -35,6 +35,7 @@ export function lazy(load, name) {
     if (loaded) return html`<${loaded} ...${props} />`;
     return html`
       <div class="empty">
+        ${!problem && html`<p class="dim delayed">Loading the tab… If this takes long, pages of your app that wait may use all six connections of the browser.</p>`}
         ${problem && html`
           <h2>The server does not respond</h2>
           <p>This tab was not loaded yet. It can be when the server runs again.</p>

@@ -8,7 +8,7 @@ import { visible } from "../components/format.js";
 /** @import { RequestDetail, SetCookie } from "snaxum-events" */
 
 /** @param {{ request: RequestDetail }} props */
-export function Cookies({ request: { request_cookies: sent, response_cookies: set } }) {
+export function Cookies({ request: { request_cookies: sent, response_cookies: set, time_ms, total_ms } }) {
   return html`
     <h3>Sent by the client</h3>
     ${sent.length ? html`
@@ -19,18 +19,20 @@ export function Cookies({ request: { request_cookies: sent, response_cookies: se
     <h3>Set by the response</h3>
     ${set.length ? html`
       <table class="facts" aria-label="Cookies of the response" data-testid="set-cookies">
-        <tbody>${set.map((cookie) => html`<tr><th scope="row"><code>${visible(cookie.name)}</code></th><td><code>${cookie.value}</code><${Attributes} cookie=${cookie} /></td></tr>`)}</tbody>
+        <tbody>${set.map((cookie) => html`<tr><th scope="row"><code>${visible(cookie.name)}</code></th><td><code>${cookie.value}</code><${Attributes} cookie=${cookie} set_ms=${time_ms + total_ms} /></td></tr>`)}</tbody>
       </table>
     ` : html`<p class="dim">none</p>`}
     <p class="dim">The values of cookies are masked.</p>
   `;
 }
 
-/** @param {{ cookie: SetCookie }} props */
-function Attributes({ cookie }) {
+/** `set_ms` is the time of the response. @param {{ cookie: SetCookie, set_ms: number }} props */
+function Attributes({ cookie, set_ms }) {
   const attributes = /** @type {[string, string][]} */ (cookie.attributes);
   const value = (/** @type {string} */ wanted) => attributes.find(([name]) => name.toLowerCase() === wanted)?.[1];
-  const isDeleted = Number(value("max-age")) <= 0 || Date.parse(value("expires") ?? "") < Date.now();
+  const maxAge = value("max-age") ?? "";
+  // A browser ignores `Expires` beside a valid `Max-Age`.
+  const isDeleted = /^-?\d+$/.test(maxAge) ? Number(maxAge) <= 0 : Date.parse(value("expires") ?? "") < set_ms;
   const isRefused = value("samesite")?.toLowerCase() === "none" && value("secure") === undefined;
   return html`
     ${isDeleted && html` <b>deletes it</b>`}

@@ -14,7 +14,7 @@ import { SourceLink } from "../components/source-link.js";
 import { CopyMenu } from "../export/copy-menu.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "../server/request-cache.js";
-import { awaitsProfile, partToShow, partsOf, partsOfSummary } from "./request-parts.js";
+import { awaitsProfile, mayGetProfile, partToShow, partsOf, partsOfSummary } from "./request-parts.js";
 import { Tabs } from "../components/tabs.js";
 import { formatHash } from "../page/url-hash.js";
 
@@ -36,12 +36,13 @@ export function RequestDetails({ id, summary, state, part, select, close }) {
   const last = useRef(fetched);
   if (fetched) last.current = fetched;
   const details = last.current;
-  const rest_ms = details ? awaitsProfile(details) : 0;
+  // The details may be cached from before the profile came, so they are fetched once more, now or when it has come.
+  const isIncomplete = Boolean(details && mayGetProfile(details));
   useEffect(() => {
-    if (isSettled || rest_ms === 0) return undefined;
-    const timer = setTimeout(() => setSettled(true), rest_ms);
+    if (isSettled || !details || !isIncomplete) return undefined;
+    const timer = setTimeout(() => setSettled(true), awaitsProfile(details));
     return () => clearTimeout(timer);
-  }, [isSettled, rest_ms > 0]);
+  }, [isSettled, isIncomplete]);
   const request = details ? { ...details, close: summary?.close } : summary;
 
   return html`
@@ -53,7 +54,7 @@ export function RequestDetails({ id, summary, state, part, select, close }) {
         <button type="button" class="quiet" onClick=${close} title="Close (Esc)"><span aria-hidden="true">✕</span><span class="visually-hidden">Close</span></button>
       </header>
       ${request && html`<${Summary} id=${id} request=${request} routes=${state.routes} />`}
-      ${problem && html`<p class="warn" role="alert">Cannot show the details: ${visible(problem)}.</p>`}
+      ${problem && !details && html`<p class="warn" role="alert">Cannot show the details: ${visible(problem)}.</p>`}
       ${!details && !problem && html`<${Loading} key=${id} />`}
       ${details && html`<${Details} request=${request} state=${state} part=${part} select=${select} />`}
       ${!details && summary && html`<div class=${problem ? null : "delayed"}><${Tabs} label="Parts of the request" parts=${partsOfSummary(summary, { select })} shown="timing" show=${() => {}} /></div>`}

@@ -90,9 +90,17 @@ function hasProfile(request) {
  * @param {RequestDetail} request
  */
 export function awaitsProfile(request) {
-  const { has_profile, total_ms, time_ms, generation } = request;
-  if (has_profile || generation == null || (total_ms < PROFILED_MS && !asksForProfile(request))) return 0;
-  return Math.max(0, time_ms + total_ms + AWAITED_MS - Date.now());
+  const { total_ms, time_ms } = request;
+  return mayGetProfile(request) ? Math.max(0, time_ms + total_ms + AWAITED_MS - Date.now()) : 0;
+}
+
+/**
+ * Returns whether a request had no profile when it was fetched, but may have one later.
+ * @param {RequestDetail} request
+ */
+export function mayGetProfile(request) {
+  const { has_profile, total_ms, generation } = request;
+  return !has_profile && generation != null && (total_ms >= PROFILED_MS || asksForProfile(request));
 }
 
 /** @param {RequestDetail} request */

@@ -82,7 +82,8 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   const { matches, problems } = useMemo(() => parseFilter(filter), [filter]);
   const listed = frozen ?? state.requests;
   const added = useHeaderColumns(state);
-  const allColumns = useMemo(() => [...(isWaterfall ? WATERFALL_COLUMNS : REQUEST_COLUMNS), ...added.columns], [isWaterfall, added.columns]);
+  // The time axis stays the last column, below the scale of its burst.
+  const allColumns = useMemo(() => (isWaterfall ? [...WATERFALL_COLUMNS.slice(0, -1), ...added.columns, ...WATERFALL_COLUMNS.slice(-1)] : [...REQUEST_COLUMNS, ...added.columns]), [isWaterfall, added.columns]);
   const columns = useColumns("requests", allColumns, { order, onOrder });
   const profiled = useProfiled(/\bhas:profile\b/i.test(filter) || columns.shown.some(({ name }) => name === "profile"));
   const groups = useMemo(() => {

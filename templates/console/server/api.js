@@ -44,6 +44,9 @@ export async function fetchRequest(id, signal) {
   return parseJson(await response.text());
 }
 
+/** An error that passes by itself: Python is busy, such as with a reload. */
+export class BusyError extends Error {}
+
 /**
  * Fetches any other path of the API. The message of a thrown error is written for the user.
  * @param {string} path
@@ -52,7 +55,7 @@ export async function fetchRequest(id, signal) {
 export async function fetchJson(path, signal) {
   const response = await fetch(`${base}api/${path}`, { signal, cache: "no-store" });
   const text = await response.text();
-  if (!response.ok) throw new Error(text.trim().replace(/\.$/, "") || `the server responded with ${response.status}`);
+  if (!response.ok) throw new (response.status === 503 ? BusyError : Error)(text.trim().replace(/\.$/, "") || `the server responded with ${response.status}`);
   return parseJson(text);
 }
 

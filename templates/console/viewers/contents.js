@@ -114,22 +114,32 @@ export function viewersOf(content) {
   return VIEWERS.filter(({ fits }) => fits(content));
 }
 
-/** The newest contents, by their bodies: the folds of a tree belong to its values. @type {Map<BodyContent, Content>} */
+/** The newest contents, by their places: the folds of a tree belong to its values. @type {Map<string, Content>} */
 const known = new Map();
 const MAX_KNOWN = 8;
 
 /**
+ * Returns the same object for a body that was fetched once more and has not changed.
  * @param {BodyContent} body
  * @param {[string, string][]} headers
  * @param {Pick<Content, "fileName" | "place" | "path">} names
  * @returns {Content}
  */
 export function contentOf(body, headers, names) {
-  const content = known.get(body) ?? readContent(body, headers, names);
-  known.delete(body);
-  known.set(body, content);
-  if (known.size > MAX_KNOWN) known.delete(/** @type {BodyContent} */ (known.keys().next().value));
+  const before = known.get(names.place);
+  const content = before && isSame(before.body, body) ? before : readContent(body, headers, names);
+  known.delete(names.place);
+  known.set(names.place, content);
+  if (known.size > MAX_KNOWN) known.delete(known.keys().next().value ?? "");
   return content;
+}
+
+/**
+ * @param {BodyContent} one
+ * @param {BodyContent} other
+ */
+function isSame(one, other) {
+  return one.text === other.text && one.note === other.note && one.size === other.size && one.kind === other.kind && one.pieces?.length === other.pieces?.length;
 }
 
 /**

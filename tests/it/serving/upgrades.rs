@@ -21,7 +21,7 @@ async fn serve(args: &[&str]) -> (Program, Server) {
 /// Waits until the parent is the new program, and `generation` serves.
 async fn is_upgraded(server: &Server, generation: u32) {
     let line = format!(
-        "the parent is the program on disk now, snaxum {}; version {generation} serves",
+        "the parent is the program on disk now, snaxum {}; version {generation} of the code serves",
         env!("CARGO_PKG_VERSION")
     );
     server.err.wait_for(&line).await;
