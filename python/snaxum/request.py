@@ -24,9 +24,7 @@ if TYPE_CHECKING:
     from . import state as states
     from . import uploads
     from ._core import body_chunks, built_request, client_address, cookies, forms, json_decoding
-    from .uploads import RawFile, UploadFile
-
-    UploadedFiles = Fields[UploadFile]
+    from .uploads import RawFile
 else:
     Protocol = object  # each one takes long to make
     url_parts = late_module("urllib.parse")
@@ -128,7 +126,7 @@ class Request:
     text: str
     body: Any
     form: QueryParams
-    files: UploadedFiles
+    files: Fields[uploads.UploadFile]
     request_id: str
     trace_id: str
     traceparent: str
@@ -149,7 +147,7 @@ class Request:
         body: bytes | str = b"",
         json: object = None,
         form: Mapping[str, Any] | None = None,
-        files: Mapping[str, UploadFile | bytes] | None = None,
+        files: Mapping[str, uploads.UploadFile | bytes] | None = None,
         path_params: dict[str, Any] | None = None,
         client: str | None = "127.0.0.1",
         scheme: str = "http",
@@ -200,7 +198,7 @@ class Request:
         query: str | Mapping[str, Any],
         headers: Mapping[str, str] | Pairs | None,
         form: Mapping[str, Any],
-        files: Mapping[str, UploadFile | bytes] | None,
+        files: Mapping[str, uploads.UploadFile | bytes] | None,
         path_params: dict[str, Any],
     ) -> Request:
         encoded = url_parts.urlencode(form, doseq=True)
@@ -321,7 +319,7 @@ def _form(request: Request) -> QueryParams:
     return QueryParams(fields, kind="form field")
 
 
-def _files(request: Request) -> UploadedFiles:
+def _files(request: Request) -> Fields[uploads.UploadFile]:
     if _mime(request) != "multipart/form-data":
         return Fields((), kind="file", note=f"{_sent(request)}, not multipart/form-data")
     form = request._raw.form()

@@ -281,7 +281,7 @@ test("a hidden page follows saves in its title, and is drawn soon after it is sh
   await expect(page).toHaveTitle("▲ save not live · Snaxum console");
   await expect(page.getByTestId("save-row")).toHaveCount(1);
   await page.evaluate(() => window.setHidden(false));
-  // What it fetches for the save comes when it is shown.
+  // The page fetches the changes of the save once it is shown.
   await expect(page.getByTestId("file-changes")).toContainText("def oops(:");
   world.edit("prices.py", PRICES.replace("0.2", "0.3"));
   await expect(page).toHaveTitle("● version 2 live · Snaxum console");

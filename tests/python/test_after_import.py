@@ -12,8 +12,8 @@ PROGRAM = """
 import sys
 from snaxum._runtime import interpreter
 
-interpreter.prefer_standard_library([{root!r}])
 interpreter.after_import("colorsys", lambda: print("called", sys.modules["colorsys"].ONE_SIXTH > 0))
+interpreter.prefer_standard_library([{root!r}])
 print("before")
 import colorsys
 print(colorsys.__loader__ is colorsys.__spec__.loader, type(colorsys.__loader__).__name__)
@@ -49,10 +49,11 @@ class Host:
         return None
 
 log, before = late_log(), "logging" in sys.modules
-interpreter.prefer_standard_library([])
 log_records.install(Host(), as_json=False)
 print(before, "logging" in sys.modules)
+import snaxum._openapi.pages  # as an `openapi-url` does, before there is a runtime
 import logging
+interpreter.prefer_standard_library([])
 logging.basicConfig(format="%(levelname)s %(request_id)s %(message)s", stream=sys.stdout)
 log.warning("a notice of %s", "the server")
 """

@@ -124,10 +124,11 @@ class Call:
         if not isinstance(status, str) or not _STATUS.match(status):
             raise ValueError(f"the status is {status!r}; write one such as '200 OK'")
         number = int(status[:3])
-        given = list(headers)
-        for name, value in given:
+        given: HeaderList = []
+        for name, value in headers:
             if not (isinstance(name, str) and isinstance(value, str)):
                 raise TypeError(f"the header ({name!r}, {value!r}) is not a pair of two strings")
+            given.append((name, value))  # Rust reads tuples, and no other pairs
         if respond.is_timed:
             # Flask removes it from the environ before it returns.
             record_route(self._exchange, self._mount, self._environ)

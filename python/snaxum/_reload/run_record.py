@@ -1,7 +1,7 @@
 """The record of one run of a module, for the reload that replaces or rejects the run.
 
 Owns the comparison of before and after: effects, threads, the files that it read, its globals.
-Production makes no record: there no run is ever replaced. Never runs a module.
+Production makes none at its start: there no run is ever replaced. Never runs a module.
 """
 
 from __future__ import annotations

@@ -86,8 +86,11 @@ def add_to_path(root: str) -> None:
 
 def prefer_standard_library(roots: list[str]) -> None:
     """Import modules with a name of the standard library from there, and never from `roots`."""
-    if not any(type(finder) is StandardLibraryFinder for finder in sys.meta_path):
+    found = [finder for finder in sys.meta_path if type(finder) is StandardLibraryFinder]
+    if not found:
         sys.meta_path.insert(1, StandardLibraryFinder(roots))
+    elif not found[0].roots:
+        found[0].roots = roots  # `after_import` has put it there
 
 
 # By the name of a module of the standard library, the call to make once it has been imported.
@@ -95,8 +98,12 @@ _after: dict[str, Callable[[], None]] = {}
 
 
 def after_import(name: str, call: Callable[[], None]) -> None:
-    """Call a function once a module of the standard library has been imported, which it was not."""
+    """Call a function once a module of the standard library has been imported, which it was not.
+
+    Any import from now on may be the one, also before the roots are known.
+    """
     _after[name] = call
+    prefer_standard_library([])
 
 
 class StandardLibraryFinder:
@@ -114,9 +121,9 @@ class StandardLibraryFinder:
         """Raise ModuleNotFoundError for a module that this system does not have."""
         if path is not None or fullname not in sys.stdlib_module_names:
             return None
-        call = _after.pop(fullname, None)
+        is_awaited = fullname in _after
         places = [os.path.join(root, fullname) for root in self.roots]
-        if call is None and not any(
+        if not is_awaited and not any(
             os.path.exists(f"{place}.py") or os.path.isdir(place) for place in places
         ):
             return None
@@ -128,17 +135,16 @@ class StandardLibraryFinder:
         )
         if spec is None:
             raise ModuleNotFoundError(f"No module named {fullname!r}", name=fullname)
-        if call is not None and spec.loader is not None:
-            spec.loader = _CallingLoader(spec.loader, call)  # type: ignore[assignment]
+        if is_awaited and spec.loader is not None:
+            spec.loader = _CallingLoader(spec.loader)  # type: ignore[assignment]
         return spec
 
 
 class _CallingLoader:
-    """Loads a module by its loader, and then makes a call."""
+    """Loads a module by its loader, and then makes the call of `after_import`."""
 
-    def __init__(self, loader: Any, call: Callable[[], None]) -> None:
+    def __init__(self, loader: Any) -> None:
         self._loader = loader
-        self._call = call
 
     def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         module: ModuleType | None = self._loader.create_module(spec)
@@ -149,7 +155,9 @@ class _CallingLoader:
         assert spec is not None, "a module that is imported has one"
         module.__loader__ = spec.loader = self._loader
         self._loader.exec_module(module)
-        self._call()
+        call = _after.pop(module.__name__, None)
+        if call is not None:
+            call()
 
 
 def set_up_streams() -> None:

@@ -15,7 +15,7 @@ from .._host import HostApi
 
 _log = late_log()
 
-# After this time of the start, the modules are imported that later requests may need.
+# This long after the code has loaded, the modules are imported that later requests may need.
 SETTLED_S = 1.0
 # A longer wait ends when a request begins on the loop: then `check` is called soon.
 SHORT_S = 0.5
@@ -33,11 +33,11 @@ class Overseer:
         cancel: Callable[[int], None],
         on_sent: Callable[[int], None],
         check: Callable[[], float | None],
-        settle: Callable[[], None],
+        settle: Callable[[], float | None],
     ) -> None:
         """Prepare the thread; `check` returns the time until it is called again, if at all.
 
-        `settle` is called once, some time after the start.
+        So does `settle`, which is no longer called once it returns None.
         """
         self._host = host
         self._cancel = cancel
@@ -51,16 +51,16 @@ class Overseer:
 
     def _run(self) -> None:
         wait_s: float | None = SETTLED_S
-        is_settled = False
+        settles_in: float | None = SETTLED_S
         while True:
             for request, is_sent in self._host.wait_for_ended(wait_s):
                 self._call(self._on_sent if is_sent else self._cancel, request)
-            if not is_settled:
-                is_settled = True
-                self._call(self._settle)
+            if settles_in is not None:
+                settles_in = self._call(self._settle)
             # In this order: Rust and the loop wake it after they have added a request.
             self._host.set_overseer_asleep(True)
-            wait_s = self._call(self._check)
+            waits = (self._call(self._check), settles_in)
+            wait_s = min((wait for wait in waits if wait is not None), default=None)
             self._host.set_overseer_asleep(wait_s is None or wait_s > SHORT_S)
 
     def _call(self, function: Callable[..., float | None], *args: int) -> float | None:

@@ -6,6 +6,7 @@ Owns their making and the one `Runtime` of a process. Never runs a request (`dis
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any
 
@@ -17,7 +18,7 @@ from .._reload.env_file import EnvFile
 from .._reload.retirement import Retirement
 from . import hook_chain, interpreter, loop_kinds
 from .loop_watch import LoopWatch
-from .overseer import Overseer
+from .overseer import SETTLED_S, Overseer
 from .request_threads import RequestThreads
 
 if TYPE_CHECKING:
@@ -120,13 +121,17 @@ class Runtime:
         # The time that a pool task has after its request was cancelled.
         self.grace: float = options["request_timeout_s"] or 30.0
         self._loop_watch = LoopWatch(options["request_timeout_s"], self.replace_loop)
+        # Set once the code has loaded.
+        self._settles_at: float | None = None
         self._overseer = Overseer(host, self.cancel, self._on_sent, self._check, self._settle)
         self.retirement = Retirement(
             lambda: self.loop.loop, host.return_freed_memory, counts=reloads
         )
         watchdog = None
         bytecode.install()
-        loader.records_runs = options["dev"] or options["load_only"]
+        # New code may wait for an address of the process before: then modules run again.
+        is_successor = options["first_generation"] > 1
+        loader.records_runs = options["dev"] or options["load_only"] or is_successor
         if reloads:
             from .._reload import effects, file_inputs, import_hook
             from .._reload.watchdog import Watchdog
@@ -206,6 +211,7 @@ class Runtime:
 
     def prepare_for(self, routes: Iterable[Route]) -> None:
         """Make the parts that these routes need, so that no request waits for them."""
+        self._settles_at = self._settles_at or time.monotonic() + SETTLED_S
         for route in routes:
             if needs_pool(route):
                 _ = self.pool
@@ -271,8 +277,16 @@ class Runtime:
         self.host.set_exhausted(is_exhausted)
         return min((wait for wait in waits if wait is not None), default=None)
 
-    def _settle(self) -> None:
+    def _settle(self) -> float | None:
+        """Import what later requests may need; return the time until then, if it is too early.
+
+        Neither while the code loads nor with the first requests: both would wait for it.
+        """
+        left = SETTLED_S if self._settles_at is None else self._settles_at - time.monotonic()
+        if left > 0:
+            return left
         late_module.import_own(*_OF_FAILURES, but=f"{reloader.__package__}.")
+        return None
 
     def _make_loop(self) -> LoopThread:
         from . import event_loop

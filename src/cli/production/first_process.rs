@@ -4,6 +4,11 @@
 //! It waits for its parameters, and ends without them. Every later process is the program again: by then the
 //! parent has threads. Only Linux can.
 
+#[cfg(feature = "extension-module")]
+use std::mem::MaybeUninit;
+#[cfg(feature = "extension-module")]
+use std::os::fd::RawFd;
+
 use snaxum::sync::Mutex;
 
 use super::fork_socket::ForkSocket;
@@ -34,6 +39,7 @@ pub(crate) fn fork(invocation: &Invocation) {
             if let Ok(Some(parameters)) = received
                 && of_process.respond(Ok(std::process::id())).is_ok()
             {
+                close_copies(parameters.listener);
                 *PARAMETERS.lock() = Some(parameters);
                 return;
             }
@@ -49,6 +55,32 @@ pub(crate) fn fork(invocation: &Invocation) {
 #[cfg(feature = "extension-module")]
 fn has_one_thread() -> bool {
     std::fs::read_dir("/proc/self/task").is_ok_and(|threads| threads.count() == 1)
+}
+
+/// Closes the descriptor by which the parent was given its socket (`--fd`, `LISTEN_FDS`). This process has a
+/// copy, by which the socket would still listen once the parent has closed it.
+#[cfg(feature = "extension-module")]
+fn close_copies(listener: RawFd) {
+    let id_of = |descriptor| {
+        let mut status = MaybeUninit::<libc::stat>::uninit();
+        // SAFETY: the pointer is to a place for the result; a descriptor that is not open is an error.
+        let found = unsafe { libc::fstat(descriptor, status.as_mut_ptr()) } == 0;
+        // SAFETY: the call has filled it.
+        found.then(|| unsafe { status.assume_init() }).map(|status| (status.st_dev, status.st_ino))
+    };
+    let (Some(own), Ok(entries)) = (id_of(listener), std::fs::read_dir("/proc/self/fd")) else {
+        return;
+    };
+    let number = |entry: std::io::Result<std::fs::DirEntry>| {
+        entry.ok()?.file_name().to_str()?.parse::<RawFd>().ok()
+    };
+    let open: Vec<RawFd> = entries.filter_map(number).collect();
+    for descriptor in open {
+        if descriptor != listener && id_of(descriptor) == Some(own) {
+            // SAFETY: only the parent takes its socket, after the fork: nothing owns the copy here.
+            unsafe { libc::close(descriptor) };
+        }
+    }
 }
 
 /// Takes the parameters, in such a process.

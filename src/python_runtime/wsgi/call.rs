@@ -103,11 +103,14 @@ impl<'a, 'py> WsgiTarget<'a, 'py> {
             return Ok((given, ReadParts::Unread));
         }
         let parts = self.read(&given, start.get());
-        if !matches!(parts, Ok(ReadParts::More(..))) {
-            // Its own exception comes first.
-            if let Some(close) = given.getattr_opt(intern!(given.py(), "close"))? {
-                close.call0()?;
+        if !matches!(parts, Ok(ReadParts::More(..)))
+            && let Err(error) = close(&given)
+        {
+            // Its own exception comes first, and names that of the parts.
+            if let Err(of_parts) = parts {
+                error.set_context(given.py(), Some(of_parts));
             }
+            return Err(error);
         }
         Ok((given, parts?))
     }
@@ -187,5 +190,13 @@ impl<'a, 'py> WsgiTarget<'a, 'py> {
         }
         exchange.get().respond(self.number, Some(self.id), status, headers, body);
         Ok(())
+    }
+}
+
+/// Calls the application's `close`, if there is one.
+fn close(given: &Bound<'_, PyAny>) -> PyResult<()> {
+    match given.getattr_opt(intern!(given.py(), "close"))? {
+        Some(close) => close.call0().map(drop),
+        None => Ok(()),
     }
 }
