@@ -278,10 +278,8 @@ class Pool(TaskPool):
         if not has_read:
             return task.tries < MAX_TRIES
         task.losses += 1
-        if task.losses > self._retries or worker.was_killed:
-            return False
         task.tries = 1
-        return True
+        return task.losses <= self._retries and not worker.was_killed
 
     def _on_started(self, worker: WorkerProcess) -> None:
         """Do nothing: a worker takes tasks now."""

@@ -73,7 +73,8 @@ fn likely_delimiter(text: &str) -> char {
     let plain: String = line.split('"').step_by(2).collect();
     let count = |delimiter: &char| plain.matches(*delimiter).count();
     let most = DELIMITERS.iter().map(count).max().unwrap_or_default();
-    DELIMITERS.into_iter().find(|delimiter| count(delimiter) == most).unwrap_or(',')
+    let is_most = |delimiter: &char| most > 0 && count(delimiter) == most;
+    DELIMITERS.into_iter().find(is_most).unwrap_or(',')
 }
 
 /// Adds JSON to `redacted`, without the values of secret names and columns; with `is_lines`, each line is one.

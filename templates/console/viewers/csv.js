@@ -69,7 +69,8 @@ function endOfField(text, at, delimiter) {
 function likelyDelimiter(text) {
   const line = text.slice(0, 10_000).split(/\r?\n/, 1)[0].replace(/"[^"]*"/g, "");
   const counts = DELIMITERS.map((delimiter) => line.split(delimiter).length);
-  return DELIMITERS[counts.indexOf(Math.max(...counts))];
+  const most = Math.max(...counts);
+  return most > 1 ? DELIMITERS[counts.indexOf(most)] : ",";
 }
 
 /**
