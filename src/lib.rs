@@ -49,6 +49,7 @@ pub mod server;
 pub mod shared_mapping;
 pub mod state_dir;
 pub(crate) mod static_files;
+pub mod supervision;
 pub mod sync;
 pub mod telemetry;
 mod templates;

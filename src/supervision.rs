@@ -1,0 +1,6 @@
+//! A program that `snaxum dev` builds, runs and replaces: the messages between the two.
+//!
+//! The command has the listening socket and the terminal, and is called the builder here. The program
+//! embeds this library and runs the user's code. Needs no feature.
+
+pub mod protocol;
