@@ -79,6 +79,7 @@ use crate::telemetry::{Identities, Telemetry};
 use crate::venv::Venv;
 
 use ended_requests::EndedRequests;
+pub use freed_memory::limit_arenas;
 pub use gate::Gate;
 use host::HostParts;
 use in_flight::InFlight;
@@ -157,6 +158,9 @@ impl PythonRuntime {
         let identities = Identities::new(config.is_recorded() && !config.dev);
         let telemetry = Telemetry::new(&config, identities)?;
         let claim = InterpreterClaim::take().ok_or(Error::SecondRuntime)?;
+        if config.dev {
+            limit_arenas();
+        }
         let time = SystemTime::now();
         let (control, control_receiver) = crossbeam_channel::bounded(MAX_CONTROL);
         let preloaded = preload::take();

@@ -18,7 +18,7 @@ use snaxum::crash_record::CrashRecord;
 use snaxum::dev::{Dev, DevFile, Editor, MAX_HEADER_BYTES};
 use snaxum::error::Error;
 use snaxum::project::Project;
-use snaxum::python_runtime::PythonRuntime;
+use snaxum::python_runtime::{PythonRuntime, limit_arenas};
 use snaxum::server::{self, ConnectionLimits, Listener};
 use snaxum::venv;
 
@@ -64,6 +64,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
         check_flags(&args)?;
         return supervisor::run(args, options.restart_delay);
     };
+    limit_arenas(); // the threads of tokio, too
     supervised::set_control(&given.control).map_err(Error::io("cannot reach the supervisor"))?;
     let result = serve_project(args, options, given);
     supervised::before_exit();

@@ -458,3 +458,42 @@ async fn memory_that_saves_have_freed_is_returned_to_the_system() {
     })
     .await;
 }
+
+/// Responds with the number of arenas of the C library, after eight threads have allocated at once.
+#[cfg(target_env = "gnu")]
+const ARENAS: &str = r#"
+import ctypes, threading
+from snaxum import route
+
+libc = ctypes.CDLL(None)
+libc.open_memstream.restype = ctypes.c_void_p
+libc.malloc.restype = ctypes.c_void_p
+
+@route("/")
+def arenas(request):
+    together = threading.Barrier(8)
+    def allocate():
+        together.wait()
+        blocks = [libc.malloc(10_000) for _ in range(200)]  # ctypes releases the interpreter
+        together.wait()
+        for block in blocks:
+            libc.free(ctypes.c_void_p(block))
+    threads = [threading.Thread(target=allocate) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    text, size = ctypes.c_char_p(), ctypes.c_size_t()
+    file = ctypes.c_void_p(libc.open_memstream(ctypes.byref(text), ctypes.byref(size)))
+    libc.malloc_info(0, file)
+    libc.fclose(file)
+    return str(text.value.count(b"<heap nr="))
+"#;
+
+#[cfg(target_env = "gnu")]
+#[tokio::test]
+async fn threads_share_two_arenas_of_the_c_library() {
+    let server = Project::new().file("app.py", ARENAS).dev().await;
+    let arenas: usize = server.get("/").await.text().parse().unwrap();
+    assert!((1..=2).contains(&arenas), "{arenas} arenas");
+}
