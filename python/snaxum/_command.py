@@ -18,6 +18,16 @@ _WITHOUT_DIRECTORY = (
 )
 # Passes the socket and the tokens to a process that replaces another one.
 _HANDOVER = "SNAXUM_TAKE_OVER"
+_flags = sys.flags
+
+
+class _SafeFlags(tuple):  # type: ignore[type-arg]
+    """The flags of this interpreter, and `-P`: libraries start processes with the same options."""
+
+    safe_path = True
+
+    def __getattr__(self, name: str) -> object:
+        return getattr(_flags, name)
 
 
 def run() -> None:
@@ -83,6 +93,8 @@ def _prepare() -> None:
     if not (getattr(sys.flags, "safe_path", False) or sys.flags.isolated):
         # The directory of the command, or the working directory; a binary has neither.
         del sys.path[:1]
+        if sys.version_info >= (3, 11):
+            sys.flags = _SafeFlags(sys.flags)  # type: ignore[assignment]
     sys.argv[:] = [""]
     # Processes of `multiprocessing` would run the main module.
     main = sys.modules["__main__"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 from types import SimpleNamespace
 from typing import Any
@@ -71,6 +72,21 @@ def test_a_new_process_has_the_options_of_the_interpreter(line: str, options: li
 def test_a_new_process_does_not_import_from_the_working_directory() -> None:
     starter = _command._starter()
     assert "-P" in starter or (sys.version_info < (3, 11) and "sys.path[0]" in starter[1])
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="there is no such option")
+def test_processes_of_libraries_do_not_import_from_the_working_directory_either() -> None:
+    code = """
+import multiprocessing.util, sys
+from snaxum import _command
+before = sys.flags
+_command._prepare()
+print(multiprocessing.util._args_from_interpreter_flags(), sys.flags.dev_mode, sys.flags == before)
+"""
+    command = [sys.executable, "-X", "dev", "-W", "ignore", "-c", code]
+    environment = {"PYTHONPATH": os.path.dirname(os.path.dirname(snaxum.__file__))}
+    printed = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
+    assert printed.stdout == "['-P', '-Wignore', '-X', 'dev'] True True\n"
 
 
 def test_an_incomplete_package_is_an_error_with_the_way_out() -> None:
