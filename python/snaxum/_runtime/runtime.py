@@ -130,8 +130,8 @@ class Runtime:
         watchdog = None
         bytecode.install()
         # New code may wait for an address of the process before: then modules run again.
-        is_successor = options["first_generation"] > 1
-        loader.records_runs = options["dev"] or options["load_only"] or is_successor
+        self._is_successor = options["first_generation"] > 1
+        loader.records_runs = options["dev"] or options["load_only"] or self._is_successor
         if reloads:
             from .._reload import effects, file_inputs, import_hook
             from .._reload.watchdog import Watchdog
@@ -211,6 +211,8 @@ class Runtime:
 
     def prepare_for(self, routes: Iterable[Route]) -> None:
         """Make the parts that these routes need, so that no request waits for them."""
+        if self._is_successor:
+            self._import_rest()  # the process before this one still serves
         self._settles_at = self._settles_at or time.monotonic() + SETTLED_S
         for route in routes:
             if needs_pool(route):
@@ -285,8 +287,11 @@ class Runtime:
         left = SETTLED_S if self._settles_at is None else self._settles_at - time.monotonic()
         if left > 0:
             return left
-        late_module.import_own(*_OF_FAILURES, but=f"{reloader.__package__}.")
+        self._import_rest()
         return None
+
+    def _import_rest(self) -> None:
+        late_module.import_own(*_OF_FAILURES, but=f"{reloader.__package__}.")
 
     def _make_loop(self) -> LoopThread:
         from . import event_loop

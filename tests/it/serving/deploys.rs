@@ -50,6 +50,24 @@ async fn a_request_under_way_ends_on_the_code_that_it_began_with() {
     assert_eq!(connection.get("/version").await["version"], "two");
 }
 
+/// Whether the modules for failures are there, which a first start imports later.
+const IMPORTED: &str = "
+import sys
+from snaxum import route
+
+@route('/version')
+def version(request):
+    return {'version': str('snaxum._debug.stack' in sys.modules)}
+";
+
+#[tokio::test]
+async fn new_processes_have_imported_everything_before_they_serve() {
+    let server = project().serve().await;
+    server.edit("app.py", IMPORTED);
+    assert_eq!(reload(&server).await.code, Some(0));
+    assert_eq!(version(&server).await, "True");
+}
+
 #[tokio::test]
 async fn code_that_does_not_load_changes_nothing_and_the_client_gets_the_traceback() {
     let server = project().args(&["--processes", "2"]).serve().await;
