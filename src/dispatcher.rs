@@ -140,8 +140,8 @@ where
     let mut observation = Observation::begin(&runtime, id, &head);
 
     // The protocol changes after the body (RFC 9110, 7.8).
-    let may_wait = !body.is_end_stream() && handshake.is_none();
-    let body = if may_wait && may_stream(&runtime, &head).await {
+    let has_body = !body.is_end_stream();
+    let body = if has_body && handshake.is_none() && may_stream(&runtime, &head).await {
         Arrival::Later(body)
     } else {
         let body = whole_body::read(&runtime, head.headers(), body, coding).await;
@@ -150,7 +150,7 @@ where
         runtime.gate().wait().await;
         Arrival::Read(body)
     };
-    observation.gate_passed();
+    observation.gate_passed(has_body);
 
     // Boxed, here and below: few requests are for files.
     let static_files = runtime.static_files();

@@ -110,7 +110,7 @@ async fn call(
     observation.record_request_body(&body);
     // A save before the call is live, or rejected, before Python sees the call.
     runtime.gate().wait().await;
-    observation.gate_passed();
+    observation.gate_passed(true);
     let response = runtime.call(PythonRequest { id, head: head.clone(), body }).await;
     let PythonResponse { generation, route, outcome, timestamps, .. } =
         response.map_err(|error| FunctionError::of_call(error, head, runtime))?;

@@ -182,7 +182,7 @@ impl Telemetry {
             spans.record(|| RequestSpan {
                 trace: identity.trace(),
                 trace_state: identity::trace_state(head.headers()),
-                request_id: identity.id().to_owned(),
+                request_id: String::from_utf8_lossy(identity.id()).into_owned(),
                 method: head.method().to_owned(),
                 path: head.raw_path().to_owned(),
                 scheme: head.scheme(),

@@ -42,6 +42,8 @@ struct Observed<'a> {
     time: SystemTime,
     began: Instant,
     gate_passed: Instant,
+    /// Whether something receives events, which have the bodies.
+    has_listener: bool,
     request_body: Option<BodyStart>,
     response_body: Option<Bytes>,
     handled: Option<Handled>,
@@ -88,6 +90,7 @@ impl<'a> Observation<'a> {
             time,
             began,
             gate_passed: began,
+            has_listener: runtime.events().is_observed(),
             request_body: None,
             response_body: None,
             handled: None,
@@ -120,17 +123,21 @@ impl<'a> Observation<'a> {
     pub(crate) fn body_read(&mut self, body: &Result<RequestBody, BodyError>) {
         let Some(observed) = &mut self.0 else { return };
         match body {
+            Ok(RequestBody::Stream(chunks)) => observed.chunks = Some(chunks.clone()),
+            Err(error) => observed.has_client_left = error.has_client_left,
+            Ok(_) if !observed.has_listener => {}
             // Shares the bytes.
             Ok(RequestBody::Whole(body)) => observed.request_body = Some(body.clone().into()),
             Ok(RequestBody::Form(form)) => observed.request_body = Some(form.start.clone()),
-            Ok(RequestBody::Stream(chunks)) => observed.chunks = Some(chunks.clone()),
-            Err(error) => observed.has_client_left = error.has_client_left,
         }
     }
 
-    /// Records that the gate has let the request pass.
-    pub(crate) fn gate_passed(&mut self) {
-        if let Some(observed) = &mut self.0 {
+    /// Records that the body was read, if there is one, and that the gate has let the request pass.
+    pub(crate) fn gate_passed(&mut self, has_body: bool) {
+        // Only dev mode has a gate that waits.
+        if let Some(observed) = &mut self.0
+            && (has_body || observed.runtime.config().dev)
+        {
             observed.gate_passed = Instant::now();
         }
     }
@@ -146,7 +153,7 @@ impl<'a> Observation<'a> {
         let Some(observed) = &mut self.0 else { return };
         match outcome {
             HandlerOutcome::Response { body: ResponseBody::Full(body), .. } => {
-                observed.response_body = Some(body.clone());
+                observed.response_body = observed.has_listener.then(|| body.clone());
             }
             HandlerOutcome::Response { body: ResponseBody::Stream(_), .. } => {
                 observed.is_stream = true;
@@ -174,7 +181,9 @@ impl<'a> Observation<'a> {
     /// Adds its headers to the response, and reports that the request has ended.
     pub(crate) fn end(self, response: &mut HttpResponse, traceback: Option<&Arc<Traceback>>) {
         let Some(mut observed) = self.0 else { return };
-        if let (None, Some(chunks)) = (&observed.request_body, &observed.chunks) {
+        if let (true, None, Some(chunks)) =
+            (observed.has_listener, &observed.request_body, &observed.chunks)
+        {
             observed.request_body = Some(chunks.start());
         }
         observed.record_found_route();

@@ -58,7 +58,7 @@ where
                     let body = whole_body::read(runtime, head.headers(), body, coding).await;
                     observation.body_read(&body);
                     runtime.gate().wait().await;
-                    observation.gate_passed();
+                    observation.gate_passed(true);
                     match body {
                         Ok(body) => {
                             let request = PythonRequest { id, head: head.clone(), body };

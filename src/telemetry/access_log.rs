@@ -4,7 +4,7 @@
 //! often has secrets.
 
 use std::cell::RefCell;
-use std::io;
+use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -15,14 +15,16 @@ use crate::message::{Phases, ms};
 
 use super::identity::RequestIdentity;
 use super::line_log::{LineLog, LogPlace};
-use super::utc_time::push_time;
+use super::utc_time::{push_time, three_digits, time_text};
 
 /// Stands for a field without a value, in text.
-const NONE: &str = "-";
+const NONE: &[u8] = b"-";
+/// The same in JSON.
+const NULL: &[u8] = b"null";
 
 thread_local! {
     /// The line that this thread makes.
-    static LINE: RefCell<String> = const { RefCell::new(String::new()) };
+    static LINE: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// The log, and the format of its lines.
@@ -70,8 +72,8 @@ impl AccessLog {
                 LogFormat::Text => line.push_text(out),
                 LogFormat::Json => line.push_json(out),
             }
-            out.push('\n');
-            self.lines.push(out.as_bytes());
+            out.push(b'\n');
+            self.lines.push(out);
         });
     }
 
@@ -82,152 +84,155 @@ impl AccessLog {
 }
 
 impl AccessLine<'_> {
-    fn phases(&self) -> [(&'static str, f64); 6] {
-        let Phases { read, queue, gil, py, convert, error, stream, send, .. } = self.phases;
-        [
-            ("read", read),
-            ("queue", queue),
-            ("gil", gil),
-            ("py", py),
-            ("convert", convert + error),
-            ("send", stream + send),
-        ]
-    }
-
-    fn push_text(&self, out: &mut String) {
-        push_time(out, self.time);
-        for word in [self.identity.map(RequestIdentity::id), self.method, self.path, self.route] {
-            out.push(' ');
-            push_word(out, word.unwrap_or(NONE));
+    fn push_text(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&time_text(self.time));
+        out.push(b' ');
+        out.extend_from_slice(self.identity.map_or(NONE, RequestIdentity::id));
+        for word in [self.method, self.path, self.route] {
+            out.push(b' ');
+            match word {
+                Some(word) => push_word(out, word),
+                None => out.extend_from_slice(NONE),
+            }
         }
         for number in [self.status.into(), self.bytes] {
-            out.push(' ');
-            out.push_str(itoa::Buffer::new().format(number));
+            out.push(b' ');
+            push_number(out, number);
         }
-        out.push(' ');
-        push_ms(out, ms(self.total));
-        for (name, ms) in self.phases() {
-            out.push(' ');
-            out.push_str(name);
-            out.push('=');
-            push_ms(out, ms);
+        push_ms(out, b" ", ms(self.total));
+        let [read, queue, gil, py, convert, send] = self.phases();
+        push_ms(out, b" read=", read);
+        push_ms(out, b" queue=", queue);
+        push_ms(out, b" gil=", gil);
+        push_ms(out, b" py=", py);
+        push_ms(out, b" convert=", convert);
+        push_ms(out, b" send=", send);
+        out.extend_from_slice(b" client=");
+        match self.client {
+            Some(client) => push_client(out, client),
+            None => out.extend_from_slice(NONE),
         }
-        out.push_str(" client=");
-        push_client(out, self.client);
-        out.push_str(" trace=");
-        out.push_str(self.identity.map_or(NONE, RequestIdentity::trace_id));
+        out.extend_from_slice(b" trace=");
+        out.extend_from_slice(self.identity.map_or(NONE, RequestIdentity::trace_id));
     }
 
-    fn push_json(&self, out: &mut String) {
-        out.push_str("{\"time\":\"");
-        push_time(out, self.time);
-        out.push_str("\",\"level\":\"info\",\"logger\":\"snaxum.access\"");
-        for (name, text) in [
-            ("request_id", self.identity.map(RequestIdentity::id)),
-            ("method", self.method),
-            ("path", self.path),
-            ("route", self.route),
-        ] {
-            push_name(out, name);
-            match text {
-                Some(text) => push_json_text(out, text),
-                None => out.push_str("null"),
-            }
+    fn push_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"time\":\"");
+        out.extend_from_slice(&time_text(self.time));
+        out.extend_from_slice(
+            b"\",\"level\":\"info\",\"logger\":\"snaxum.access\",\"request_id\":",
+        );
+        match self.identity {
+            Some(identity) => push_quoted(out, identity.id()),
+            None => out.extend_from_slice(NULL),
         }
-        for (name, number) in [("status", self.status.into()), ("bytes", self.bytes)] {
-            push_name(out, name);
-            out.push_str(itoa::Buffer::new().format(number));
-        }
-        push_name(out, "ms");
-        push_ms(out, ms(self.total));
-        out.push_str(",\"phases\":{");
-        for (index, (name, ms)) in self.phases().into_iter().enumerate() {
-            out.push_str(if index == 0 { "\"" } else { ",\"" });
-            out.push_str(name);
-            out.push_str("\":");
-            push_ms(out, ms);
-        }
-        out.push_str("},\"client\":");
+        push_json_text(out, b",\"method\":", self.method);
+        push_json_text(out, b",\"path\":", self.path);
+        push_json_text(out, b",\"route\":", self.route);
+        out.extend_from_slice(b",\"status\":");
+        push_number(out, self.status.into());
+        out.extend_from_slice(b",\"bytes\":");
+        push_number(out, self.bytes);
+        push_ms(out, b",\"ms\":", ms(self.total));
+        let [read, queue, gil, py, convert, send] = self.phases();
+        push_ms(out, b",\"phases\":{\"read\":", read);
+        push_ms(out, b",\"queue\":", queue);
+        push_ms(out, b",\"gil\":", gil);
+        push_ms(out, b",\"py\":", py);
+        push_ms(out, b",\"convert\":", convert);
+        push_ms(out, b",\"send\":", send);
+        out.extend_from_slice(b"},\"client\":");
         match self.client {
-            Some(_) => {
-                out.push('"');
-                push_client(out, self.client);
-                out.push('"');
+            Some(client) => {
+                out.push(b'"');
+                push_client(out, client);
+                out.push(b'"');
             }
-            None => out.push_str("null"),
+            None => out.extend_from_slice(NULL),
         }
-        push_name(out, "generation");
+        out.extend_from_slice(b",\"generation\":");
         match self.generation {
-            Some(generation) => out.push_str(itoa::Buffer::new().format(generation)),
-            None => out.push_str("null"),
+            Some(generation) => push_number(out, generation),
+            None => out.extend_from_slice(NULL),
         }
         let Some(identity) = self.identity else {
-            return out.push_str(",\"trace_id\":null,\"span_id\":null}");
+            return out.extend_from_slice(b",\"trace_id\":null,\"span_id\":null}");
         };
-        out.push_str(",\"trace_id\":\"");
-        out.push_str(identity.trace_id());
-        out.push_str("\",\"span_id\":\"");
-        out.push_str(identity.span_id());
-        out.push_str("\"}");
+        out.extend_from_slice(b",\"trace_id\":");
+        push_quoted(out, identity.trace_id());
+        out.extend_from_slice(b",\"span_id\":");
+        push_quoted(out, identity.span_id());
+        out.push(b'}');
+    }
+
+    /// `read`, `queue`, `gil`, `py`, `convert` and `send`.
+    fn phases(&self) -> [f64; 6] {
+        let Phases { read, queue, gil, py, convert, error, stream, send, .. } = self.phases;
+        [read, queue, gil, py, convert + error, stream + send]
     }
 }
 
-fn push_client(out: &mut String, client: Option<IpAddr>) {
-    use std::fmt::Write;
+/// Appends a name, and milliseconds with three decimals. Formatting a float would cost more than the rest;
+/// copying a name whose length is not known to the compiler would cost a call.
+fn push_ms<const N: usize>(out: &mut Vec<u8>, name: &[u8; N], ms: f64) {
+    out.extend_from_slice(name);
+    let us = (ms * 1e3 + 0.5) as u64;
+    let [a, b, c] = three_digits((us % 1000) as u32);
+    if us < 1000 {
+        return out.extend_from_slice(&[b'0', b'.', a, b, c]);
+    }
+    push_number(out, us / 1000);
+    out.extend_from_slice(&[b'.', a, b, c]);
+}
 
+fn push_number(out: &mut Vec<u8>, number: u64) {
+    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+}
+
+fn push_client(out: &mut Vec<u8>, client: IpAddr) {
     match client {
         // Formatting it would cost more than the rest.
-        Some(IpAddr::V4(client)) => {
-            for (index, number) in client.octets().into_iter().enumerate() {
-                if index > 0 {
-                    out.push('.');
-                }
-                out.push_str(itoa::Buffer::new().format(number));
+        IpAddr::V4(client) => {
+            let [a, b, c, d] = client.octets();
+            push_number(out, a.into());
+            for number in [b, c, d] {
+                out.push(b'.');
+                push_number(out, number.into());
             }
         }
-        Some(IpAddr::V6(client)) => drop(write!(out, "{client}")),
-        None => out.push_str(NONE),
-    }
-}
-
-fn push_name(out: &mut String, name: &str) {
-    out.push_str(",\"");
-    out.push_str(name);
-    out.push_str("\":");
-}
-
-/// Appends milliseconds with three decimals. Formatting a float would cost more than the rest.
-fn push_ms(out: &mut String, ms: f64) {
-    let us = (ms * 1e3 + 0.5) as u64;
-    out.push_str(itoa::Buffer::new().format(us / 1000));
-    out.push('.');
-    for unit in [100, 10, 1] {
-        out.push(char::from(b'0' + (us / unit % 10) as u8));
+        IpAddr::V6(client) => drop(write!(out, "{client}")),
     }
 }
 
 /// Appends a text without spaces and control characters.
-fn push_word(out: &mut String, text: &str) {
+fn push_word(out: &mut Vec<u8>, text: &str) {
     if text.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return out.push_str(text);
+        return out.extend_from_slice(text.as_bytes());
     }
     for c in text.chars() {
-        if c.is_whitespace() || escape::is_unsafe(c) {
-            out.extend(c.escape_unicode());
-        } else {
-            out.push(c);
-        }
+        let _ = match c.is_whitespace() || escape::is_unsafe(c) {
+            true => write!(out, "{}", c.escape_unicode()),
+            false => write!(out, "{c}"),
+        };
     }
 }
 
-fn push_json_text(out: &mut String, text: &str) {
+/// Appends a name, and a string or null.
+fn push_json_text(out: &mut Vec<u8>, name: &[u8], text: Option<&str>) {
+    out.extend_from_slice(name);
+    let Some(text) = text else { return out.extend_from_slice(NULL) };
     if text.bytes().all(|byte| byte.is_ascii_graphic() && !matches!(byte, b'"' | b'\\')) {
-        out.push('"');
-        out.push_str(text);
-        out.push('"');
-        return;
+        return push_quoted(out, text.as_bytes());
     }
-    out.push_str(&escape::escape_json(&serde_json::Value::from(text).to_string()));
+    let text = escape::escape_json(&serde_json::Value::from(text).to_string());
+    out.extend_from_slice(text.as_bytes());
+}
+
+/// Appends visible ASCII without quotes and backslashes as a string.
+fn push_quoted(out: &mut Vec<u8>, text: &[u8]) {
+    out.push(b'"');
+    out.extend_from_slice(text);
+    out.push(b'"');
 }
 
 fn text_note(dropped: u64) -> String {
@@ -278,33 +283,41 @@ mod tests {
         }
     }
 
+    fn text(line: &AccessLine<'_>) -> String {
+        let mut out = Vec::new();
+        line.push_text(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
+    fn json_text(line: &AccessLine<'_>) -> String {
+        let mut out = Vec::new();
+        line.push_json(&mut out);
+        String::from_utf8(out).expect("UTF-8")
+    }
+
     #[test]
     fn a_text_line_has_its_fields_in_a_fixed_order() {
-        let (mut out, identity) = (String::new(), identity());
-        line(&identity, "/user/7", Some("/user/<id>")).push_text(&mut out);
+        let identity = identity();
         assert_eq!(
-            out,
+            text(&line(&identity, "/user/7", Some("/user/<id>"))),
             "2026-11-30T14:02:11.007Z abc-1 GET /user/7 /user/<id> 200 12 1.234 read=0.000 \
              queue=0.010 gil=0.000 py=1.100 convert=0.000 send=0.000 client=::1 \
              trace=4bf92f3577b34da6a3ce929d0e0e4736"
         );
-        out.clear();
         let client = Some("10.0.200.1".parse().expect("an address"));
-        let other = AccessLine { client, ..line(&identity, "/a\n b\u{202e}é", None) };
-        other.push_text(&mut out);
+        let out = text(&AccessLine { client, ..line(&identity, "/a\n b\u{202e}é", None) });
         assert!(out.contains(" GET /a\\u{a}\\u{20}b\\u{202e}é - 200 "), "{out}");
         assert!(out.contains(" client=10.0.200.1 trace="), "{out}");
     }
 
     #[test]
     fn a_refused_request_has_no_more_than_its_status() {
-        let (mut out, identity) = (String::new(), identity());
+        let identity = identity();
         let refused =
             AccessLine { identity: None, method: None, path: None, ..line(&identity, "", None) };
-        refused.push_text(&mut out);
+        let out = text(&refused);
         assert!(out.contains("Z - - - - 200 12 ") && out.ends_with(" trace=-"), "{out}");
-        out.clear();
-        refused.push_json(&mut out);
+        let out = json_text(&refused);
         let found: Value = serde_json::from_str(&out).expect("JSON");
         for name in ["request_id", "method", "path", "route", "trace_id", "span_id"] {
             assert_eq!(found.get(name), Some(&Value::Null), "{name}: {out}");
@@ -313,8 +326,8 @@ mod tests {
 
     #[test]
     fn a_json_line_has_the_same_fields() {
-        let (mut out, identity) = (String::new(), identity());
-        line(&identity, "/user/\"7\\\u{202e}", None).push_json(&mut out);
+        let identity = identity();
+        let out = json_text(&line(&identity, "/user/\"7\\\u{202e}", None));
         assert!(out.is_ascii(), "{out}");
         let mut found: Value = serde_json::from_str(&out).expect("JSON");
         let span = found["span_id"].take();

@@ -17,7 +17,8 @@ pub const WAIT_BOUNDS: &[f64] =
 /// Counts durations by bucket.
 #[derive(Debug)]
 pub(super) struct Histogram {
-    bounds: &'static [f64],
+    /// In nanoseconds.
+    bounds: Box<[u64]>,
     /// One more than bounds: the last is for all longer durations.
     counts: Box<[AtomicU64]>,
     sum_ns: AtomicU64,
@@ -35,15 +36,16 @@ pub struct HistogramSnapshot {
 impl Histogram {
     pub(super) fn new(bounds: &'static [f64]) -> Self {
         let counts = (0..=bounds.len()).map(|_| AtomicU64::new(0)).collect();
+        let bounds = bounds.iter().map(|seconds| (seconds * 1e9).round() as u64).collect();
         Self { bounds, counts, sum_ns: AtomicU64::new(0) }
     }
 
     /// Counts a duration.
     pub(super) fn record(&self, duration: Duration) {
-        let seconds = duration.as_secs_f64();
-        let index = self.bounds.iter().position(|bound| seconds <= *bound);
+        let ns = duration.as_secs().saturating_mul(1_000_000_000);
+        let ns = ns.saturating_add(duration.subsec_nanos().into());
+        let index = self.bounds.iter().position(|bound| ns <= *bound);
         self.counts[index.unwrap_or(self.bounds.len())].fetch_add(1, Ordering::Relaxed);
-        let ns = u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX);
         self.sum_ns.fetch_add(ns, Ordering::Relaxed);
     }
 

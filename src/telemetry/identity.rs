@@ -48,20 +48,21 @@ impl Identities {
 
     /// The identity of the request with this number.
     pub(crate) fn identify(&self, number: u64, headers: &HeaderMap) -> RequestIdentity {
-        let trace = self.trace(number, headers);
-        RequestIdentity { id: self.id(number, headers), trace, traceparent: trace.traceparent() }
+        let sent = SentHeaders::find(headers);
+        let trace = self.trace(number, &sent);
+        RequestIdentity { id: self.id(number, &sent), trace, traceparent: trace.traceparent() }
     }
 
     /// The id of the request with this number, which a response and the log have.
     pub(crate) fn request_id(&self, number: u64, headers: &HeaderMap) -> String {
-        self.id(number, headers).as_str().to_owned()
+        self.id(number, &SentHeaders::find(headers)).text()
     }
 
-    fn id(&self, number: u64, headers: &HeaderMap) -> SentId {
+    fn id(&self, number: u64, sent: &SentHeaders<'_>) -> SentId {
         if !self.is_global {
             return SentId::made(&[itoa::Buffer::new().format(number)]);
         }
-        match given_id(headers) {
+        match sent.sane_id() {
             Some(id) => SentId::Given(id.clone()),
             None => {
                 let process = HexText::<8>::new((self.seed >> 32).into());
@@ -73,24 +74,58 @@ impl Identities {
     /// The id, the id of the trace, and `traceparent` for requests to other servers.
     pub(crate) fn texts(&self, number: u64, headers: &HeaderMap) -> (String, String, String) {
         let RequestIdentity { id, traceparent, trace } = self.identify(number, headers);
-        (id.as_str().to_owned(), trace.trace_id().to_string(), traceparent.to_string())
+        (id.text(), trace.trace_id().to_string(), traceparent.to_string())
     }
 
-    /// The place of the request with this number in a trace: that of its client, or a new one.
-    pub(crate) fn trace(&self, number: u64, headers: &HeaderMap) -> TraceContext {
+    /// Its place in a trace: that of its client, or a new one.
+    fn trace(&self, number: u64, sent: &SentHeaders<'_>) -> TraceContext {
         let random = |salt: u64| mix(self.seed ^ mix(number.wrapping_add(salt << 56)));
         let span = random(1).max(1);
-        let mut parents = headers.get_all(TRACEPARENT).iter();
-        match (parents.next().and_then(parse_traceparent), parents.next()) {
-            (Some((trace, parent, flags)), None) => {
+        match sent.traceparent.and_then(parse_traceparent) {
+            Some((trace, parent, flags)) => {
                 let flags = self.sampler.flags(trace, Some(flags));
                 TraceContext { trace, parent: Some(parent), span, flags }
             }
-            _ => {
+            None => {
                 let trace = (u128::from(random(2)) << 64) | u128::from(random(3).max(1));
                 TraceContext { trace, parent: None, span, flags: self.sampler.flags(trace, None) }
             }
         }
+    }
+}
+
+/// The headers of a client that its identity is computed from.
+struct SentHeaders<'a> {
+    /// The first `x-request-id`.
+    id: Option<&'a HeaderValue>,
+    /// `None` if there are several.
+    traceparent: Option<&'a HeaderValue>,
+}
+
+impl<'a> SentHeaders<'a> {
+    /// Finds them in one pass: to compare a few names costs less than to hash two.
+    fn find(headers: &'a HeaderMap) -> Self {
+        let (mut sent, mut parents) = (Self { id: None, traceparent: None }, 0);
+        for (name, value) in headers {
+            match name.as_str() {
+                "x-request-id" if sent.id.is_none() => sent.id = Some(value),
+                "traceparent" => {
+                    parents += 1;
+                    sent.traceparent = (parents == 1).then_some(value);
+                }
+                _ => {}
+            }
+        }
+        sent
+    }
+
+    /// The id, if it fits into a line of a log.
+    fn sane_id(&self) -> Option<&'a HeaderValue> {
+        let is_plain = |c: &u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'\\');
+        let is_sane = |id: &&HeaderValue| {
+            (1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(is_plain)
+        };
+        self.id.filter(is_sane)
     }
 }
 
@@ -103,21 +138,21 @@ pub(crate) struct RequestIdentity {
 }
 
 impl RequestIdentity {
-    pub(crate) fn id(&self) -> &str {
-        self.id.as_str()
+    /// The id: visible ASCII.
+    pub(super) fn id(&self) -> &[u8] {
+        self.id.as_bytes()
     }
 
-    /// The id as the value of a header.
     pub(crate) fn id_header(&self) -> HeaderValue {
         match &self.id {
             SentId::Given(value) => value.clone(),
-            made @ SentId::Made { .. } => ascii_header(made.as_str()),
+            made @ SentId::Made { .. } => ascii_header(made.as_bytes()),
         }
     }
 
     /// `traceparent` as the value of a header.
     pub(crate) fn trace_header(&self) -> HeaderValue {
-        ascii_header(&self.traceparent)
+        ascii_header(&self.traceparent.0)
     }
 
     pub(super) fn trace(&self) -> TraceContext {
@@ -125,13 +160,13 @@ impl RequestIdentity {
     }
 
     /// The id of the trace, in 32 hexadecimal digits.
-    pub(super) fn trace_id(&self) -> &str {
-        &self.traceparent[3..35]
+    pub(super) fn trace_id(&self) -> &[u8] {
+        &self.traceparent.0[3..35]
     }
 
     /// The id of the span that this request is, in 16 hexadecimal digits.
-    pub(super) fn span_id(&self) -> &str {
-        &self.traceparent[36..52]
+    pub(super) fn span_id(&self) -> &[u8] {
+        &self.traceparent.0[36..52]
     }
 }
 
@@ -154,13 +189,15 @@ impl SentId {
         Self::Made { text, length }
     }
 
-    fn as_str(&self) -> &str {
+    fn as_bytes(&self) -> &[u8] {
         match self {
-            Self::Given(value) => std::str::from_utf8(value.as_bytes()).expect("ASCII"),
-            Self::Made { text, length } => {
-                std::str::from_utf8(&text[..*length]).expect("made of strings")
-            }
+            Self::Given(value) => value.as_bytes(),
+            Self::Made { text, length } => &text[..*length],
         }
+    }
+
+    fn text(&self) -> String {
+        std::str::from_utf8(self.as_bytes()).expect("ASCII").to_owned()
     }
 }
 
@@ -214,8 +251,8 @@ impl TraceContext {
 }
 
 /// Makes the value of a header of text without control characters.
-fn ascii_header(text: &str) -> HeaderValue {
-    HeaderValue::from_str(text).expect("plain ASCII")
+fn ascii_header(text: &[u8]) -> HeaderValue {
+    HeaderValue::from_bytes(text).expect("plain ASCII")
 }
 
 /// Numbers in hexadecimal digits, with leading zeros, and perhaps dashes between them. Made without the
@@ -249,13 +286,6 @@ pub(super) fn trace_state(headers: &HeaderMap) -> Option<String> {
     let values: Vec<_> =
         headers.get_all(TRACESTATE).iter().filter_map(|value| value.to_str().ok()).collect();
     (!values.is_empty()).then(|| values.join(","))
-}
-
-/// Returns the id that the client has sent, if it fits into a line of a log.
-fn given_id(headers: &HeaderMap) -> Option<&HeaderValue> {
-    let id = headers.get(X_REQUEST_ID)?;
-    let is_plain = |c: &u8| c.is_ascii_graphic() && !matches!(c, b'"' | b'\\');
-    ((1..=MAX_ID).contains(&id.len()) && id.as_bytes().iter().all(is_plain)).then_some(id)
 }
 
 /// Parses `traceparent`: the trace, the span of the client, and the flags.
@@ -296,6 +326,10 @@ mod tests {
         HeaderMap::from_iter([(name, HeaderValue::from_str(value).expect("a value"))])
     }
 
+    fn trace(ids: &Identities, number: u64, headers: &HeaderMap) -> TraceContext {
+        ids.identify(number, headers).trace()
+    }
+
     #[test]
     fn the_id_of_a_client_is_used_if_it_fits_into_a_log_line() {
         let ids = Identities::new(true);
@@ -313,18 +347,18 @@ mod tests {
     #[test]
     fn a_trace_continues_that_of_the_client() {
         let ids = Identities::new(true);
-        let trace = ids.trace(1, &headers(TRACEPARENT, GIVEN));
-        assert_eq!(&*trace.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
-        assert_eq!(trace.parent_id().as_deref(), Some("00f067aa0ba902b7"));
+        let found = trace(&ids, 1, &headers(TRACEPARENT, GIVEN));
+        assert_eq!(&*found.trace_id(), "4bf92f3577b34da6a3ce929d0e0e4736");
+        assert_eq!(found.parent_id().as_deref(), Some("00f067aa0ba902b7"));
         assert_eq!(
-            &*trace.traceparent(),
-            format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", &*trace.span_id())
+            &*found.traceparent(),
+            format!("00-4bf92f3577b34da6a3ce929d0e0e4736-{}-01", &*found.span_id())
         );
-        assert_ne!(&*trace.span_id(), "00f067aa0ba902b7");
-        assert_eq!(ids.trace(1, &headers(TRACEPARENT, GIVEN)), trace);
-        assert_ne!(ids.trace(2, &headers(TRACEPARENT, GIVEN)).span_id(), trace.span_id());
+        assert_ne!(&*found.span_id(), "00f067aa0ba902b7");
+        assert_eq!(trace(&ids, 1, &headers(TRACEPARENT, GIVEN)), found);
+        assert_ne!(trace(&ids, 2, &headers(TRACEPARENT, GIVEN)).span_id(), found.span_id());
         let later = GIVEN.replacen("00", "01", 1) + "-more";
-        assert_eq!(ids.trace(1, &headers(TRACEPARENT, &later)), trace);
+        assert_eq!(trace(&ids, 1, &headers(TRACEPARENT, &later)), found);
     }
 
     #[test]
@@ -333,17 +367,17 @@ mod tests {
         for given in [headers(TRACEPARENT, GIVEN), headers(X_REQUEST_ID, "a-1"), HeaderMap::new()] {
             let identity = ids.identify(u64::MAX, &given);
             let (id, trace_id, traceparent) = ids.texts(u64::MAX, &given);
-            assert_eq!((identity.id(), identity.trace_id()), (&*id, &*trace_id));
+            assert_eq!((identity.id(), identity.trace_id()), (id.as_bytes(), trace_id.as_bytes()));
             assert_eq!(identity.id_header(), id);
             assert_eq!(identity.trace_header(), traceparent);
-            assert_eq!(identity.span_id(), &*identity.trace().span_id());
+            assert_eq!(identity.span_id(), identity.trace().span_id().as_bytes());
         }
     }
 
     #[test]
     fn an_invalid_traceparent_starts_a_new_trace() {
         let ids = Identities::new(false);
-        let new = ids.trace(1, &HeaderMap::new());
+        let new = trace(&ids, 1, &HeaderMap::new());
         assert_eq!((new.trace_id().len(), new.parent_id()), (32, None));
         assert!(new.traceparent().ends_with("-01"));
         for bad in [
@@ -357,10 +391,10 @@ mod tests {
             &(GIVEN.replacen("00", "01", 1) + "more"),
             &GIVEN.replace('4', "+"),
         ] {
-            assert_eq!(ids.trace(1, &headers(TRACEPARENT, bad)), new, "{bad:?}");
+            assert_eq!(trace(&ids, 1, &headers(TRACEPARENT, bad)), new, "{bad:?}");
         }
         let mut two = headers(TRACEPARENT, GIVEN);
         two.append(TRACEPARENT, HeaderValue::from_static(GIVEN));
-        assert_eq!(ids.trace(1, &two), new);
+        assert_eq!(trace(&ids, 1, &two), new);
     }
 }

@@ -135,7 +135,10 @@ impl SharedLog {
     fn write(&self, end: LogEnd) {
         let mut output = LogOutput { end, lost: 0, is_torn: false };
         let mut last_warning: Option<Instant> = None;
+        // The memory of two batches takes turns: that of a new one would have to grow.
+        let mut lines = Vec::new();
         loop {
+            lines.clear();
             let mut state = self.state.lock();
             while !state.is_unwritten() && !state.must_reopen {
                 state.is_parked = true;
@@ -145,7 +148,7 @@ impl SharedLog {
             state = self
                 .changed
                 .wait_timeout_while(state, BATCH, |state| !state.must_reopen && !state.is_ending);
-            let mut lines = std::mem::take(&mut state.waiting);
+            std::mem::swap(&mut lines, &mut state.waiting);
             let dropped = std::mem::take(&mut state.dropped);
             let must_reopen = std::mem::take(&mut state.must_reopen);
             state.is_writing = true;

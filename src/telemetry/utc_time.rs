@@ -1,40 +1,51 @@
 //! The time of a log line, as RFC 3339 writes it: `2026-11-30T14:02:11.123Z`.
 
-use std::cell::RefCell;
+use std::cell::Cell;
 use std::fmt::Write;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+const LENGTH: usize = "2026-11-30T14:02:11.123Z".len();
+/// The place of the milliseconds.
+const MILLIS: std::ops::Range<usize> = 20..23;
+
 thread_local! {
     /// The second that this thread has written last, and its text.
-    static LAST: RefCell<(u64, String)> = const { RefCell::new((u64::MAX, String::new())) };
+    static LAST: Cell<(u64, [u8; LENGTH])> = const { Cell::new((u64::MAX, [b'0'; LENGTH])) };
 }
 
 /// Appends a time after 1970, in UTC with milliseconds.
 pub fn push_time(out: &mut String, time: SystemTime) {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    LAST.with_borrow_mut(|(second, text)| {
-        if *second != since.as_secs() {
-            (*second, *text) = (since.as_secs(), to_second(since.as_secs()));
-        }
-        out.push_str(text);
-    });
-    let millis = since.subsec_millis() + 1000; // retains leading zeros
-    out.push('.');
-    out.push_str(&itoa::Buffer::new().format(millis)[1..]);
-    out.push('Z');
+    out.push_str(std::str::from_utf8(&time_text(time)).expect("digits and ASCII punctuation"));
 }
 
-/// Formats the seconds since 1970 without their fraction.
-fn to_second(seconds: u64) -> String {
+/// Formats such a time.
+pub(super) fn time_text(time: SystemTime) -> [u8; LENGTH] {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (second, mut text) = LAST.get();
+    if second != since.as_secs() {
+        text = text_of_second(since.as_secs());
+        LAST.set((since.as_secs(), text));
+    }
+    text[MILLIS].copy_from_slice(&three_digits(since.subsec_millis()));
+    text
+}
+
+/// Formats a number below 1000 with leading zeros.
+pub(super) fn three_digits(number: u32) -> [u8; 3] {
+    [number / 100 % 10, number / 10 % 10, number % 10].map(|digit| b'0' + digit as u8)
+}
+
+/// Formats the seconds since 1970, with zeros as their fraction.
+fn text_of_second(seconds: u64) -> [u8; LENGTH] {
     let seconds = libc::time_t::try_from(seconds).unwrap_or_default();
     // SAFETY: its fields are numbers and a pointer, for which zero is valid.
     let mut parts: libc::tm = unsafe { std::mem::zeroed() };
     // SAFETY: both pointers are to local values that outlive the call.
     unsafe { libc::gmtime_r(&raw const seconds, &raw mut parts) };
-    let mut text = String::with_capacity(20);
+    let mut text = String::with_capacity(LENGTH);
     let _ = write!(
         text,
-        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}",
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.000Z",
         parts.tm_year + 1900,
         parts.tm_mon + 1,
         parts.tm_mday,
@@ -42,7 +53,8 @@ fn to_second(seconds: u64) -> String {
         parts.tm_min,
         parts.tm_sec
     );
-    text
+    // Longer after the year 9999.
+    text.into_bytes().try_into().unwrap_or([b'9'; LENGTH])
 }
 
 #[cfg(test)]
