@@ -62,11 +62,11 @@ impl<'a, 'py> WsgiTarget<'a, 'py> {
     /// Calls the application, and sends its response. An error is one of the framework itself.
     pub(in crate::python_runtime) fn serve(&self, exchange: &Bound<'py, Exchange>) -> PyResult<()> {
         let py = exchange.py();
-        let environ = self.application.environ_of_whole(py, exchange.get())?;
-        let context = if environ.is_some() { OwnContext::enter(py)? } else { None };
-        let (Some(environ), Some(context)) = (environ, context) else {
-            let arguments = (exchange, self.generation, self.route, py.None());
-            return self.host.call_method1(intern!(py, "serve"), arguments).map(drop);
+        // First: where it cannot be entered (`abi3`), Python makes the environ, too.
+        let Some(context) = OwnContext::enter(py)? else { return self.leave_to_python(exchange) };
+        let Some(environ) = self.application.environ_of_whole(py, exchange.get())? else {
+            drop(context);
+            return self.leave_to_python(exchange);
         };
         let start = Bound::new(py, StartResponse::new(&self.host, &self.route, exchange))?;
         let called = self.call(&environ, &start);
@@ -90,6 +90,12 @@ impl<'a, 'py> WsgiTarget<'a, 'py> {
                 self.host.call_method1(intern!(py, "fail"), arguments).map(drop)
             }
         }
+    }
+
+    fn leave_to_python(&self, exchange: &Bound<'py, Exchange>) -> PyResult<()> {
+        let py = exchange.py();
+        let arguments = (exchange, self.generation, self.route, py.None());
+        self.host.call_method1(intern!(py, "serve"), arguments).map(drop)
     }
 
     /// Returns the result of the application, and its parts.
