@@ -21,12 +21,12 @@ from pathlib import Path
 
 import load
 from client import Client, connected
-from load import WORKLOADS, Workload
+from load import WORKLOADS, Workload, hello_of
 from options import at_least_one
-from peers import COUNTED, COUNTED_WHEEL
+from peers import COUNTED, COUNTED_APPLICATIONS, COUNTED_SEEN, Peer, of_wheel
 from records import table
-from servers import ServerError, running
-from setup import Installation, SetupError, frozen, install_for_instructions
+from servers import ServerError, environment, running
+from setup import BENCH, Installation, SetupError, frozen, install_for_instructions
 
 MEASURED = tuple(w for w in WORKLOADS if w.name in ("hello", "path parameter", "1 KB JSON echo"))
 # One-time work, such as starting threads and filling caches, happens in these.
@@ -35,6 +35,8 @@ WARM_UP = 400
 CONTROL_TIMEOUT_S = 60.0
 # Files that have a column.
 FILES = 4
+# The two runs of an application alone: their difference has no imports.
+CALLS = (500, 2000)
 
 _TOTAL = re.compile(r"^(?:summary|totals): (\d+)", re.M)
 # "1,234,567 (12.34%)  file.c:function [/path/of/object]"
@@ -66,7 +68,7 @@ def main() -> int:
     try:
         installation = install_for_instructions(options.snaxum, options.wheel)
         with frozen(installation) as measured:
-            counts = list(_counts(measured, options.requests, options.connections))
+            counts = list(_SECTIONS[options.section](measured, options))
     except (SetupError, ServerError, load.LoadError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 1
@@ -83,6 +85,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument(
         "--connections", type=_counts_of, default=[1, 16], metavar="N,M", help="at once [1,16]"
     )
+    sections = sorted(_SECTIONS)
+    parser.add_argument("--section", choices=sections, default="requests", help="[requests]")
     parser.add_argument("--top", type=at_least_one, default=15, help="functions shown [15]")
     measured = parser.add_mutually_exclusive_group()
     measured.add_argument("--snaxum", type=Path, metavar="FILE", help="measure this binary")
@@ -94,20 +98,48 @@ def _counts_of(text: str) -> list[int]:
     return [at_least_one(part) for part in text.split(",")]
 
 
-def _counts(installation: Installation, requests: int, connections: list[int]) -> Iterator[Count]:
+def _requests(installation: Installation, options: argparse.Namespace) -> Iterator[Count]:
     for workload in MEASURED:
-        for count in connections:
-            print(f"{workload.name} at {count}", file=sys.stderr, flush=True)
-            yield _count(installation, workload, requests // count * count, count)
+        for count in options.connections:
+            yield _count(installation, COUNTED, workload, options.requests, count)
+
+
+def _seen(installation: Installation, options: argparse.Namespace) -> Iterator[Count]:
+    """Hello with metrics and access log, without, and the difference."""
+    counts = [
+        _count(installation, peer, MEASURED[0], options.requests, options.connections[-1])
+        for peer in (COUNTED_SEEN, COUNTED)
+    ]
+    yield from counts
+    seen, plain = counts
+    names = seen.functions.keys() | plain.functions.keys()
+    more = {name: seen.functions.get(name, 0) - plain.functions.get(name, 0) for name in names}
+    yield Count("the first less the second", seen.total - plain.total, more)
+
+
+def _applications(installation: Installation, options: argparse.Namespace) -> Iterator[Count]:
+    """Hello of each application under each server, and without any."""
+    for peer in COUNTED_APPLICATIONS:
+        workload = hello_of(peer.app)
+        yield _count(installation, peer, workload, options.requests, options.connections[-1])
+    for app in dict.fromkeys(peer.app for peer in COUNTED_APPLICATIONS):
+        yield _alone(installation, app)
+
+
+_SECTIONS = {"requests": _requests, "seen": _seen, "applications": _applications}
 
 
 def _count(
-    installation: Installation, workload: Workload, requests: int, connections: int
+    installation: Installation, peer: Peer, workload: Workload, requests: int, connections: int
 ) -> Count:
+    name = f"{workload.name}, {connections} at once, {peer.name}"
+    print(name, file=sys.stderr, flush=True)
+    requests = requests // connections * connections
+    if "wheel" in installation.venvs:
+        peer = of_wheel(peer)
     with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
         kept = Path(scratch) / "callgrind.out"
         with ExitStack() as stack:
-            peer = COUNTED_WHEEL if "wheel" in installation.venvs else COUNTED
             server = stack.enter_context(running(peer, installation, None))
             load.check(server.port, workload)
             opened = [connected(server.port, keep=True) for _ in range(connections)]
@@ -121,7 +153,25 @@ def _count(
             _control(pid, "--dump")
             dumped = server.app / f"callgrind.out.{pid}.1"
             kept.write_bytes(dumped.read_bytes())
-        return Count(f"{workload.name}, {connections} at once", *_read(kept, requests))
+        return Count(name, *_read(kept, requests))
+
+
+def _alone(installation: Installation, app: str) -> Count:
+    """The application itself, called in a plain interpreter."""
+    print(f"{app} alone", file=sys.stderr, flush=True)
+    python = str(installation.venvs["peers"] / "bin" / "python")
+    totals = []
+    with tempfile.TemporaryDirectory(prefix="snaxum-bench-") as scratch:
+        kept = Path(scratch) / "callgrind.out"
+        valgrind = [str(installation.programs["valgrind"]), "--tool=callgrind"]
+        for calls in CALLS:
+            called = [python, str(BENCH / "alone.py"), str(BENCH / "peers" / app), str(calls)]
+            command = [*valgrind, f"--callgrind-out-file={kept}", *called]
+            done = subprocess.run(command, capture_output=True, text=True, env=environment())
+            if done.returncode:
+                raise ServerError(f"{app} alone: {done.stderr.strip()}")
+            totals.append(_read(kept, 1)[0])
+    return Count(f"hello of {app}, alone", (totals[1] - totals[0]) / (CALLS[1] - CALLS[0]), {})
 
 
 def _ask(clients: list[Client], workload: Workload, requests: int) -> None:
@@ -173,7 +223,7 @@ def _markdown(counts: list[Count], top: int) -> str:
         parts = count.by_file()
         rows.append([count.workload, f"{count.total:,.0f}", *(f"{parts[f]:,}" for f in files)])
     tables = [table(rows)]
-    for count in counts:
+    for count in filter(lambda count: count.functions, counts):
         rows = [["function", "instructions", "%", "file"]]
         largest = sorted(count.functions.items(), key=lambda item: -item[1])
         for (name, file), own in largest[:top]:

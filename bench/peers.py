@@ -112,12 +112,13 @@ _COUNT = (
     " --callgrind-out-file={app}/callgrind.out.%p "
 )
 COUNTED = Peer("snaxum counted", "snaxum", _COUNT + _SNAXUM, dot_venv="peers")
-COUNTED_WHEEL = Peer(
-    "snaxum wheel counted",
-    "snaxum",
-    _COUNT + "{wheel_bin}/python -m snaxum " + _WHEEL,
-    dot_venv="peers",
-)
+COUNTED_SEEN = Peer("snaxum seen, counted", "snaxum", _COUNT + SEEN.command, dot_venv="peers")
+
+
+def of_wheel(peer: Peer) -> Peer:
+    """The same server by the command of a wheel, whose script valgrind cannot trace."""
+    return replace(peer, command=peer.command.replace("{snaxum}", "{wheel_bin}/python -m snaxum"))
+
 
 # No servers: that import in Python alone, Python alone, and a plain executor.
 IMPORT_ALONE = "import polars alone"
@@ -172,6 +173,12 @@ APPLICATIONS = (
     Peer(BARE, "flask", _HOST, dot_venv="peers"),
     Peer("granian", "flask", _GRANIAN.replace("rsgi", "wsgi")),
     Peer("gunicorn", "flask", _GUNICORN),
+)
+# This project and one other for each of them.
+COUNTED_APPLICATIONS = tuple(
+    replace(peer, command=_COUNT + peer.command)
+    for peer in APPLICATIONS
+    if peer.name in (BARE, "granian")
 )
 
 _HMR = "{hmr_bin}/uvicorn-hmr app:app --host 127.0.0.1 --port {port} --log-level warning"
