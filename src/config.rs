@@ -22,6 +22,7 @@ use std::time::Duration;
 
 use crate::crash_record::CrashRecord;
 use crate::error::Error;
+use crate::supervision::BuilderLink;
 
 pub(crate) use cors::check as check_cors;
 pub use declaration::OptionSpec;
@@ -102,7 +103,8 @@ impl SnaxumConfigBuilder {
         self
     }
 
-    /// Turns dev mode on: reload on save, console, tracebacks. Default: off.
+    /// Turns dev mode on: reload on save, console, tracebacks. Default: off. It is always on in a program
+    /// that `snaxum dev` runs.
     pub fn dev(mut self, on: bool) -> Self {
         self.dev = on;
         self
@@ -215,18 +217,30 @@ impl SnaxumConfigBuilder {
                 return Err(bad_value("builder", name, "0; it must be at least 1"));
             }
         }
-        config.dev = self.dev;
+        let builder = BuilderLink::get();
+        config.dev = self.dev || builder.is_some();
         if !config.docs_path().is_empty() && config.docs_path() == config.openapi_path() {
             let problem = format!("`{}`, which is `openapi-url`, too", config.docs_path());
             return Err(bad(("docs-url", problem)));
         }
         config.load_only = self.load_only;
-        config.first_generation = self.first_generation.unwrap_or(1);
-        config.crash_record = self.crash_record;
+        let next = builder.map_or(1, |builder| builder.start().generation + 1);
+        config.first_generation = self.first_generation.unwrap_or(next);
+        config.crash_record = match (self.crash_record, builder) {
+            (None, Some(builder)) => crash_record_of(builder)?,
+            (given, _) => given,
+        };
         config.process = self.process;
         config.places = places;
         Ok(config)
     }
+}
+
+/// Maps the file for a crash that the builder has given, unless another configuration has it.
+fn crash_record_of(builder: &BuilderLink) -> Result<Option<Arc<CrashRecord>>, Error> {
+    let Some(file) = builder.take_crash_record() else { return Ok(None) };
+    let record = CrashRecord::open(file, builder.builder());
+    record.map(Arc::new).map(Some).map_err(Error::io("cannot map a file"))
 }
 
 fn check_exists(

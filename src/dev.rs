@@ -5,6 +5,7 @@
 //! the `dev` feature none of it is in the binary.
 
 mod browser;
+mod builder;
 mod contract;
 mod crash;
 mod dev_file;

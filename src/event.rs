@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use crate::message::{
-    ContractDiff, LibraryCall, LoadReport, LogRecord, Profile, Reload, RequestRecord,
+    ContractDiff, LibraryCall, LoadReport, LogRecord, Profile, Reload, RequestRecord, RustBuild,
     SocketCloseRecord, SocketMessageRecord, StartRecord, StreamEndRecord, WorkerEvent, ms, unix_ms,
 };
 use crate::sync::{Mutex, RwLock};
@@ -36,6 +36,8 @@ pub enum Event<'a> {
     SocketClose(SocketCloseRecord<'a>),
     /// A line was printed or logged.
     Log(LogRecord<'a>),
+    /// Routes in Rust were added to the table.
+    RustRoutes,
     /// A reload began, because of these files.
     ReloadStart {
         /// Relative to the project.
@@ -101,6 +103,8 @@ pub struct ReloadRecord {
     pub total: std::time::Duration,
     /// The report of Python.
     pub report: LoadReport,
+    /// The build of the program, if Rust code was saved.
+    pub build: Option<RustBuild>,
 }
 
 impl From<&Arc<ReloadRecord>> for Reload {
@@ -126,6 +130,7 @@ impl From<&Arc<ReloadRecord>> for Reload {
             warnings: report.warnings.clone(),
             notes: report.notes.clone(),
             traceback: report.failures.first().map(|failure| failure.traceback.clone()),
+            build: reload.build.clone(),
             others: report.failures.iter().skip(1).map(|other| (&other.traceback).into()).collect(),
         }
         .summarized()

@@ -45,6 +45,7 @@ pub mod project;
 #[cfg(feature = "cli")]
 pub mod project_templates;
 pub mod python_runtime;
+pub mod rust_routes;
 pub mod server;
 pub mod shared_mapping;
 pub mod state_dir;

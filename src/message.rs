@@ -55,7 +55,7 @@ pub(crate) use request_head::HeadKind;
 pub use request_head::{Head, header_texts};
 pub use request_state::PythonState;
 pub use request_stream::ChunkReceiver;
-pub use route::{ANY_METHOD, Param, RouteBatch, RouteInfo, StreamedRoute};
+pub use route::{ANY_METHOD, Param, RUST, RouteBatch, RouteInfo, StreamedRoute};
 pub use rust_build::{BuildPhases, CompiledCrate, RustBuild};
 pub use static_mount::StaticMount;
 pub use stream_content::{SentPiece, SentPieces, StreamContent};

@@ -6,3 +6,4 @@ pub use crate::error::Error as SnaxumError;
 pub use crate::function_calls::{CallArguments, FunctionError};
 pub use crate::message::PythonState;
 pub use crate::python_runtime::PythonRuntime;
+pub use crate::rust_routes::RustRoutes;

@@ -74,6 +74,8 @@ use crate::event::{EventBus, ReloadRecord};
 use crate::http_layers::HttpLayers;
 use crate::message::{LoadReport, RouteInfo};
 use crate::static_files::StaticFiles;
+use crate::supervision::BuilderLink;
+use crate::supervision::protocol::ProgramReport;
 use crate::sync::{Mutex, RwLock};
 use crate::telemetry::{Identities, Telemetry};
 use crate::venv::Venv;
@@ -179,14 +181,19 @@ impl PythonRuntime {
             }
         };
         report.warnings.extend(warning);
-        runtime.publish(ReloadRecord {
+        let loaded = runtime.publish(ReloadRecord {
             id: runtime.next_load(),
             time,
             cause: "start",
             files: Vec::new(),
             total: runtime.started.elapsed(),
             report,
+            build: None,
         });
+        if let Some(builder) = BuilderLink::get() {
+            let LoadReport { generation, failures, .. } = loaded.report.clone();
+            builder.report(&ProgramReport::Loaded { generation, failures });
+        }
         Ok(runtime)
     }
 

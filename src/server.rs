@@ -22,12 +22,14 @@ mod listener;
 mod preface;
 mod refusals;
 mod stop_signals;
+mod takeover;
 mod tls;
 mod tls_socket;
 mod turns;
 mod unix_socket;
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::os::fd::AsFd;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +43,6 @@ use tokio::net::{TcpListener, UnixStream};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::Instant;
 use tokio_util::either::Either;
-use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tokio_util::task::task_tracker::TaskTrackerToken;
 use tower::ServiceExt;
@@ -57,6 +58,7 @@ use forked_child::Listening;
 use limits::or_forever;
 use listener::Entry;
 use refusals::Refusals;
+use takeover::Takeover;
 use turns::{Mobility, OpenConnection};
 
 pub use fd_limit::raise_limit as raise_fd_limit;
@@ -68,6 +70,8 @@ pub use limits::ConnectionLimits;
 pub use listener::{ListenAddress, Listener};
 pub use stop_signals::{StopSignal, StopSignals};
 pub use tls::Tls;
+/// Ends [`serve`].
+pub use tokio_util::sync::CancellationToken;
 pub use turns::{CountedRequest, LoadTable, Passage, Turns};
 pub use unix_socket::SocketFile;
 
@@ -76,13 +80,18 @@ pub const DRAIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// The address of a client that has none: in this process, or of a Unix socket.
 const NO_ADDRESS: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 
-/// Binds a listener to `address`.
+/// Binds a listener to `address`. In a program that `snaxum dev` runs, the first call returns its socket
+/// instead, whatever the address is.
 ///
 /// # Errors
 ///
 /// The port is taken, or the address is not available.
 pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
-    let Listener { socket, .. } = Listener::bind(address)?;
+    let given = takeover::take_socket().map_err(Error::io("cannot take over the socket"))?;
+    let Listener { socket, .. } = match given {
+        Some(listener) => listener,
+        None => Listener::bind(address)?,
+    };
     let listener::Socket::Tcp(socket) = socket else { unreachable!("it listens on a port") };
     TcpListener::from_std(socket).map_err(|source| Error::Listen { address, source })
 }
@@ -92,6 +101,9 @@ pub async fn bind(address: SocketAddr) -> Result<TcpListener, Error> {
 /// Each request has a `ConnectInfo<SocketAddr>`, which is 127.0.0.1:0 on a Unix socket. Some file
 /// descriptors are reserved for other uses; a connection over the limit waits in the socket's queue
 /// until another ends. Returns the number of connections that were still open after `drain`.
+///
+/// In a program that `snaxum dev` runs, it also ends once a newer build of the program replaces it: then
+/// idle connections move there.
 pub async fn serve(
     listener: impl Into<Listener>,
     app: Router,
@@ -130,12 +142,17 @@ pub async fn serve_to_the_end<F: Future<Output = Response> + Send + 'static>(
 
 /// Accepts until the first token is cancelled; the second one stops the connections.
 async fn serve_all<F: Future<Output = Response> + Send + 'static>(
-    Listener { socket, entry, file }: Listener,
+    Listener { socket, mut entry, file }: Listener,
     respond: impl Fn(hyper::Request<Incoming>, SocketAddr) -> F + Clone + Send + 'static,
     limits: ConnectionLimits,
-    (stop, stop_connections): (CancellationToken, CancellationToken),
+    (mut stop, mut stop_connections): (CancellationToken, CancellationToken),
     drain: Duration,
 ) -> usize {
+    let takeover = Takeover::of(socket.as_fd());
+    if let Some(takeover) = takeover {
+        entry.turns = Some(takeover.turns);
+        (stop, stop_connections) = takeover.follow(&stop, &stop_connections);
+    }
     let connections = TaskTracker::new();
     // Until the connections have ended, too.
     let _listening = Listening::new(&socket);
@@ -146,6 +163,9 @@ async fn serve_all<F: Future<Output = Response> + Send + 'static>(
             return 0;
         }
     };
+    if let Some(takeover) = takeover {
+        takeover.serves();
+    }
     if let Some(tls) = entry.tls.clone() {
         tokio::spawn(stop.clone().run_until_cancelled_owned(tls.follow_files()));
     }
@@ -200,6 +220,9 @@ async fn serve_all<F: Future<Output = Response> + Send + 'static>(
         });
     }
     drop((acceptor, file));
+    if let Some(takeover) = takeover {
+        let _ = tokio::task::spawn_blocking(move || takeover.has_stopped()).await;
+    }
     connections.close();
     let _ = tokio::time::timeout(drain, connections.wait()).await;
     connections.len()

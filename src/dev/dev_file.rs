@@ -17,7 +17,10 @@ const NAME: &str = "dev.json";
 
 /// The file. Dropping it removes it.
 #[derive(Debug)]
-pub struct DevFile {
+pub struct DevFile(#[expect(dead_code, reason = "it is only dropped")] Option<WrittenDevFile>);
+
+#[derive(Debug)]
+struct WrittenDevFile {
     state: StateDir,
     content: String,
     replaced: Option<ReplacedFile>,
@@ -46,12 +49,18 @@ impl ReplacedFile {
 }
 
 impl DevFile {
-    pub(super) fn write(
+    /// Writes the file of a server at `address`. `pid` is the process to signal, `python_pid` the process
+    /// that runs Python. A file of the same `pid` is replaced.
+    ///
+    /// # Errors
+    ///
+    /// The file cannot be written.
+    pub fn write(
         project: &Path,
         address: SocketAddr,
         token: &str,
         mcp_token: Option<&str>,
-        pid: u32,
+        (pid, python_pid): (u32, u32),
     ) -> Result<Self, Error> {
         let url = base_url(address);
         let mcp =
@@ -62,7 +71,7 @@ impl DevFile {
             "mcp": mcp,
             "pid": pid,
             // `snaxum dev` starts this one again after a crash.
-            "python_pid": std::process::id(),
+            "python_pid": python_pid,
             "version": env!("CARGO_PKG_VERSION"),
         })
         .to_string();
@@ -83,7 +92,12 @@ impl DevFile {
                 other.pid
             );
         }
-        Ok(Self { state, content, replaced })
+        Ok(Self(Some(WrittenDevFile { state, content, replaced })))
+    }
+
+    /// Stands for the file of another process: nothing is written or removed.
+    pub(super) fn of_another_process() -> Self {
+        Self(None)
     }
 }
 
@@ -95,7 +109,7 @@ fn replace(state: &StateDir, content: &[u8]) -> io::Result<()> {
     state.rename(&aside, NAME).inspect_err(|_| drop(state.remove(&aside)))
 }
 
-impl Drop for DevFile {
+impl Drop for WrittenDevFile {
     fn drop(&mut self) {
         // Another server of this project may have replaced it.
         if self.state.read(NAME).is_ok_and(|found| found == self.content.as_bytes()) {
@@ -139,7 +153,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let address = "0.0.0.0:81".parse().expect("an address");
 
-        let file = DevFile::write(dir.path(), address, "abc", Some("def"), 1).expect("written");
+        let file =
+            DevFile::write(dir.path(), address, "abc", Some("def"), (1, 2)).expect("written");
 
         let path = dir.path().join(".snaxum/dev.json");
         let content: serde_json::Value =
@@ -162,7 +177,7 @@ mod tests {
     fn the_file_of_a_server_that_is_still_running_comes_back() {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let address = "127.0.0.1:81".parse().expect("an address");
-        let write = |token, pid| DevFile::write(dir.path(), address, token, None, pid);
+        let write = |token, pid| DevFile::write(dir.path(), address, token, None, (pid, 2));
         let read = || fs::read_to_string(dir.path().join(".snaxum/dev.json")).unwrap_or_default();
 
         let first = write("first", std::process::id()).expect("written");

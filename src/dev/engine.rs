@@ -10,6 +10,7 @@ use tokio::sync::mpsc;
 
 use crate::error::Error;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadScope};
+use crate::supervision::BuilderLink;
 
 use super::browser::BrowserReload;
 use super::contract::ContractDiffs;
@@ -22,6 +23,7 @@ use super::pinned_replays::Pins;
 use super::protocol::ServerStatus;
 use super::recorder::Recorder;
 use super::reload::Reloader;
+use super::reload::build_hold::BuildHold;
 use super::reload::restart::{RestartRequest, RestartRequests};
 use super::token;
 
@@ -41,6 +43,8 @@ pub(super) struct EngineState {
     pub(super) mcp: OnceLock<McpSettings>,
     pub(super) reloader: Reloader,
     pub(super) restarts: RestartRequests,
+    /// The builds of the program, if `snaxum dev` builds it.
+    pub(super) builds: Arc<BuildHold>,
 }
 
 impl Drop for EngineState {
@@ -51,12 +55,16 @@ impl Drop for EngineState {
 }
 
 impl Dev {
-    /// Starts to watch the python dir of `runtime` and to record its events.
+    /// Starts to watch the python dir of `runtime` and to record its events. In a program that `snaxum dev`
+    /// runs, builds of the program are among the reloads, and the console has the token of the command.
     ///
     /// # Errors
     ///
     /// The python dir cannot be watched.
     pub fn start(runtime: &Arc<PythonRuntime>) -> Result<Self, Error> {
+        if BuilderLink::get().is_none() {
+            tracing::info!("Python code is live; `snaxum dev` reloads Rust code, too");
+        }
         Self::start_with_token(runtime, None)
     }
 
@@ -70,6 +78,8 @@ impl Dev {
         runtime: &Arc<PythonRuntime>,
         token: Option<String>,
     ) -> Result<Self, Error> {
+        let builder = BuilderLink::get();
+        let builds = Arc::new(BuildHold::new(builder));
         let recorder = Arc::new(Recorder::new(runtime));
         runtime.events().listen_from_the_start({
             let recorder = Arc::clone(&recorder);
@@ -85,12 +95,13 @@ impl Dev {
             let pins = Arc::clone(&pins);
             move |event| pins.on_event(event)
         });
-        let reloader = Reloader::start(runtime, {
+        let reloader = Reloader::start(runtime, Arc::clone(&builds), {
             let browser = Arc::clone(&browser);
             move |asset| browser.asset_saved(asset)
         })?;
         // After the reload of code that changed during the start: it is the first to compare with.
         let contracts = ContractDiffs::start(runtime)?;
+        let token = token.or_else(|| builder.map(|builder| builder.start().token.clone()));
         let token = token.unwrap_or_else(token::new_token);
         let (runtime, restarts) = (Arc::clone(runtime), RestartRequests::default());
         let mcp = OnceLock::new();
@@ -104,8 +115,13 @@ impl Dev {
             mcp,
             reloader,
             restarts,
+            builds,
         };
-        Ok(Self { inner: Arc::new(inner) })
+        let dev = Self { inner: Arc::new(inner) };
+        if let Some(builder) = builder {
+            dev.follow_builder(builder);
+        }
+        Ok(dev)
     }
 
     /// The token that requests to the console need; for the process that takes over.
@@ -142,15 +158,19 @@ impl Dev {
         self.inner.mcp.get().map(|_| format!("{}{}", dev_file::base_url(address), paths::MCP))
     }
 
-    /// Writes `.snaxum/dev.json`, where tools find this server. Dropping the result removes the file.
+    /// Writes `.snaxum/dev.json`, where tools find this server. Dropping the result removes the file. In a
+    /// program that `snaxum dev` runs, the command writes it.
     ///
     /// # Errors
     ///
     /// The file cannot be written.
     pub fn write_dev_file(&self, address: SocketAddr) -> Result<DevFile, Error> {
+        if BuilderLink::get().is_some() {
+            return Ok(DevFile::of_another_process());
+        }
         let project = &self.inner.runtime.config().project_dir;
-        let pid = self.inner.runtime.config().server_pid();
-        DevFile::write(project, address, self.token(), self.mcp_token(), pid)
+        let pids = (self.inner.runtime.config().server_pid(), std::process::id());
+        DevFile::write(project, address, self.token(), self.mcp_token(), pids)
     }
 
     /// Returns the events from now on, after `hello`, the lines so far, the newest reload and the

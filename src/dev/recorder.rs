@@ -139,6 +139,12 @@ impl Recorder {
                 state.add_contract(record);
                 self.notify(state);
             }
+            Event::RustRoutes => {
+                let Some(runtime) = self.runtime.upgrade() else { return };
+                let mut state = self.lock();
+                state.set_routes(runtime.serving());
+                self.notify(state);
+            }
             Event::ReloadEnd(reload) => {
                 self.lock().redactor.add_values(&reload.report.secrets);
                 self.record_reload(reload);
@@ -311,6 +317,11 @@ impl Recorder {
     /// The recorded reloads, newest first.
     pub(super) fn reloads(&self) -> Vec<Arc<Reload>> {
         self.lock().reloads.iter().rev().cloned().collect()
+    }
+
+    /// Replaces the recorded reloads by the reloads of the program before this one, oldest first.
+    pub(super) fn replace_reloads(&self, reloads: Vec<Reload>) {
+        self.lock().reloads = reloads.into_iter().map(Arc::new).collect();
     }
 
     /// Replaces the pins.

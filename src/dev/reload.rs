@@ -1,18 +1,20 @@
 //! The reload thread: waits until a save is complete, then asks the runtime to reload.
 //!
 //! The gate is marked before a file event can be read, and released after the reload: no request
-//! passes between a save and its reload. During a pause, file events are stored and mark nothing;
-//! manual reloads still run. Reads no source: Python compares the contents while it loads them.
+//! passes between a save and its reload. During a pause, or while the program is built, file events are
+//! stored and mark nothing; manual reloads still run. Reads no source: Python compares the contents while it loads them.
 
+pub(super) mod build_hold;
 mod commands;
 mod debounce;
 mod git_lock;
 mod late_events;
+mod reload_state;
 pub(super) mod restart;
 
 use std::fs;
 use std::path::Path;
-use std::sync::mpsc::{SyncSender, sync_channel};
+use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
@@ -21,9 +23,11 @@ use crate::event::Event;
 use crate::python_runtime::{PythonRuntime, ReloadOutcome, ReloadParams, ReloadScope};
 
 use super::watch::{Asset, FileEvent, FileEventKind, Watcher, walk};
-use commands::{ManualReload, ReloadCommands};
+use build_hold::BuildHold;
+use commands::ReloadCommands;
 use debounce::Debouncer;
 use late_events::LateEvents;
+use reload_state::{PendingReload, ReloadState};
 
 /// The longest time that the start waits for code that changed during it: a module may hang.
 const MAX_CATCH_UP: Duration = Duration::from_millis(500);
@@ -38,6 +42,7 @@ const GIT_INTERVAL: Duration = Duration::from_millis(5);
 pub(super) struct Reloader {
     watcher: Arc<Watcher>,
     commands: Arc<ReloadCommands>,
+    hold: Arc<BuildHold>,
 }
 
 impl Reloader {
@@ -45,15 +50,20 @@ impl Reloader {
     /// `on_asset_saved` for saved files of pages that no module read.
     pub(super) fn start(
         runtime: &Arc<PythonRuntime>,
+        hold: Arc<BuildHold>,
         on_asset_saved: impl Fn(Asset) + Send + Sync + 'static,
     ) -> Result<Self, Error> {
         let config = runtime.config();
         let commands = Arc::new(ReloadCommands::default());
+        let stores_saves = {
+            let (commands, hold) = (Arc::clone(&commands), Arc::clone(&hold));
+            move || commands.is_paused() || hold.is_on()
+        };
         let mark_gate = {
-            let (runtime, commands) = (Arc::downgrade(runtime), Arc::clone(&commands));
+            let (runtime, stores_saves) = (Arc::downgrade(runtime), stores_saves.clone());
             move || {
                 if let Some(runtime) = runtime.upgrade()
-                    && !commands.is_paused()
+                    && !stores_saves()
                 {
                     runtime.gate().mark_dirty();
                 }
@@ -73,9 +83,9 @@ impl Reloader {
             }
         });
         runtime.gate().set_probe(config.reload_wait, {
-            let (watcher, commands) = (Arc::clone(&watcher), Arc::clone(&commands));
+            let watcher = Arc::clone(&watcher);
             move |_| {
-                if !commands.is_paused() {
+                if !stores_saves() {
                     watcher.poll_now();
                 }
             }
@@ -84,6 +94,7 @@ impl Reloader {
             runtime: Arc::downgrade(runtime),
             watcher: Arc::clone(&watcher),
             commands: Arc::clone(&commands),
+            hold: Arc::clone(&hold),
             next_batch: Vec::new(),
             last_save: None,
             counted: runtime.gate().changes(),
@@ -95,7 +106,7 @@ impl Reloader {
             .map_err(Error::io("cannot start the reload thread"))?;
         // Once the server is reported to run, it serves the newest code.
         let _ = start.recv_timeout(MAX_CATCH_UP);
-        Ok(Self { watcher, commands })
+        Ok(Self { watcher, commands, hold })
     }
 
     /// Checks all files; `None` if the server stops, or if too many reloads are requested.
@@ -119,6 +130,17 @@ impl Reloader {
     pub(super) fn resume(&self, runtime: &PythonRuntime) {
         self.watcher.poll_now(); // a save just before the end belongs to the same batch
         self.commands.set_paused(false, || runtime.events().emit(|| Event::Paused(false)));
+        self.load_stored(runtime);
+    }
+
+    /// Loads the Python saves that waited for a build, unless it has failed: then they wait for the next.
+    pub(super) fn end_build(&self, has_failed: bool, runtime: &PythonRuntime) {
+        self.watcher.poll_now();
+        self.hold.end(has_failed);
+        self.load_stored(runtime);
+    }
+
+    fn load_stored(&self, runtime: &PythonRuntime) {
         // After the end of the pause: a thread that is still paused would release the gate.
         runtime.gate().mark_dirty();
         self.watcher.interrupt();
@@ -136,41 +158,11 @@ impl Drop for Reloader {
     }
 }
 
-/// The state of the reload thread. In `Waiting` and `Paused` the gate is open.
-enum ReloadState {
-    /// Files may have changed before they were watched. Dropping the sender ends the wait of
-    /// [`Reloader::start`].
-    Starting(SyncSender<()>),
-    /// Nothing has changed.
-    Waiting,
-    /// Reloading is paused; the batch has the changes so far.
-    Paused(Debouncer),
-    /// Files are being saved.
-    Collecting(PendingReload),
-    /// The save seems to be complete.
-    Reloading(PendingReload),
-    /// A file does not parse, and its writer may not be done until this time.
-    Held(PendingReload, Instant),
-}
-
-/// The changes and the manual commands that one reload serves.
-struct PendingReload {
-    batch: Debouncer,
-    manual: Vec<ManualReload>,
-    /// Whether an attempt was overtaken by more files.
-    is_repeated: bool,
-}
-
-impl PendingReload {
-    fn new(batch: Debouncer) -> Self {
-        Self { batch, manual: Vec::new(), is_repeated: false }
-    }
-}
-
 struct ReloadThread {
     runtime: Weak<PythonRuntime>,
     watcher: Arc<Watcher>,
     commands: Arc<ReloadCommands>,
+    hold: Arc<BuildHold>,
     /// The events that came during a reload.
     next_batch: Vec<FileEvent>,
     /// The last save that was reloaded, and when its reload ended.
@@ -260,8 +252,8 @@ impl ReloadThread {
     fn collect(&mut self, mut pending: PendingReload, runtime: &PythonRuntime) -> ReloadState {
         self.counted = runtime.gate().changes();
         self.take_commands(&mut pending);
-        if pending.manual.is_empty() && self.commands.is_paused() {
-            return ReloadState::Paused(pending.batch);
+        if pending.manual.is_empty() && (self.commands.is_paused() || self.hold.is_on()) {
+            return self.store(pending);
         }
         self.wait_until_complete(&mut pending.batch, &runtime.config().python_dir);
         self.counted = runtime.gate().changes();
@@ -279,6 +271,9 @@ impl ReloadThread {
         if batch.is_empty() {
             return ReloadState::Waiting;
         }
+        if manual.is_empty() && self.hold.must_wait() {
+            return self.store(pending);
+        }
         let partial_until = batch.partial_until(Instant::now());
         let scope = manual.iter().map(|command| command.scope).max().unwrap_or_default();
         let outcome = self.attempt(&pending, scope, partial_until.is_some(), runtime);
@@ -288,11 +283,22 @@ impl ReloadThread {
         if let (ReloadOutcome::Held, Some(until)) = (&outcome, partial_until) {
             return ReloadState::Held(pending, until);
         }
+        if !pending.manual.is_empty() {
+            self.hold.forget_saves();
+        }
         for command in pending.manual {
             let _ = command.reply.send(outcome.clone()); // an error: its client has disconnected
         }
         self.last_save = Some((pending.batch, Instant::now()));
         ReloadState::Waiting
+    }
+
+    /// Stores the changes until the end of a pause or of a build.
+    fn store(&self, pending: PendingReload) -> ReloadState {
+        if self.hold.is_on() && !pending.batch.is_empty() {
+            self.hold.store_saves();
+        }
+        ReloadState::Paused(pending.batch)
     }
 
     fn wait_for_writer(&mut self, mut pending: PendingReload, until: Instant) -> ReloadState {

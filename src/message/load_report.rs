@@ -186,6 +186,42 @@ pub struct RouteDiff {
     pub shadowed: Vec<Shadowed>,
 }
 
+impl RouteDiff {
+    /// The differences between two tables, route by route.
+    pub fn between(old: &[RouteInfo], new: &[RouteInfo]) -> Self {
+        let mut diff = Self::default();
+        for route in new {
+            let before = old.iter().find(|before| before.id == route.id);
+            let is_same = |before: &RouteInfo| {
+                before.handler == route.handler && before.execution() == route.execution()
+            };
+            let is_there =
+                |before: &RouteInfo| (&before.file, before.line) == (&route.file, route.line);
+            match before {
+                None => diff.added.push(route.into()),
+                Some(before) if !is_same(before) => diff.changed.push(route.into()),
+                Some(before) if !is_there(before) => diff.moved.push(route.into()),
+                Some(_) => {}
+            }
+        }
+        let is_gone = |before: &&RouteInfo| new.iter().all(|route| route.id != before.id);
+        diff.removed = old.iter().filter(is_gone).map(RouteRef::from).collect();
+        diff
+    }
+}
+
+impl From<&RouteInfo> for RouteRef {
+    fn from(route: &RouteInfo) -> Self {
+        Self {
+            methods: route.methods.clone(),
+            path: route.path.clone(),
+            handler: route.handler.clone(),
+            file: route.file.clone(),
+            line: route.line,
+        }
+    }
+}
+
 /// A route that lost some of its paths to a narrower one.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]

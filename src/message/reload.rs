@@ -5,6 +5,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::load_report::{LoadOutcome, LoadPhases, ModuleRun, RouteDiff};
+use super::rust_build::RustBuild;
 use super::traceback::{ErrorSummary, Traceback};
 use crate::escape::escape;
 use crate::openapi::{Change, Comparison};
@@ -25,7 +26,8 @@ pub struct Reload {
     pub summary: String,
     /// `start`, `save`, or `manual` for a reload on request.
     pub cause: String,
-    /// How much ran again: `none`, `lines`, `dependents`, `all` or `restart`.
+    /// How much ran again: `none`, `lines`, `dependents`, `all` or `restart`; `build` if the program was built
+    /// again.
     pub strategy: String,
     /// Why it was not less; empty if only the dependents of the change ran.
     pub reason: String,
@@ -54,6 +56,9 @@ pub struct Reload {
     pub traceback: Option<Traceback>,
     /// The exceptions of the other modules that did not load.
     pub others: Vec<ErrorSummary>,
+    /// The build of the program, if Rust code was saved; may be missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<RustBuild>,
 }
 
 /// How two generations differ for clients, by their OpenAPI documents.

@@ -4,6 +4,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The language of handlers that the program has registered by a `RustRoutes`.
+pub const RUST: &str = "rust";
+
 /// A route, as it is listed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -38,8 +41,11 @@ pub struct RouteInfo {
     #[serde(rename = "async")]
     pub is_async: bool,
     /// `in-thread`, `async`, `process pool`, `workers` of its own, `websocket`, `static` for a directory of
-    /// files, or `asgi` or `wsgi` for an application.
+    /// files, `asgi` or `wsgi` for an application, or `rust`.
     pub mode: String,
+    /// The language of the handler: `python` or `rust`.
+    #[serde(default = "python")]
+    pub language: String,
     /// The batches that its handler takes, if it takes some.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub batch: Option<RouteBatch>,
@@ -58,6 +64,10 @@ pub struct RouteInfo {
     pub generation: u64,
 }
 
+fn python() -> String {
+    "python".to_owned()
+}
+
 /// How requests become one call of a handler.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(test, derive(schemars::JsonSchema))]
@@ -69,6 +79,11 @@ pub struct RouteBatch {
 }
 
 impl RouteInfo {
+    /// Whether its handler is in Rust.
+    pub fn is_rust(&self) -> bool {
+        self.language == RUST
+    }
+
     /// Where the handler runs, and how: `workers: 2, batch of 32`.
     pub fn execution(&self) -> String {
         let mut text = self.mode.clone();

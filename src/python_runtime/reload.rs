@@ -5,15 +5,18 @@
 use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, mpsc};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use crate::event::{Event, ReloadRecord};
-use crate::message::{LoadOutcome, LoadReport, ms};
+use crate::message::{
+    LoadOutcome, LoadPhases, LoadReport, ModuleFailure, RouteDiff, RouteInfo, Traceback, ms,
+};
 use crate::static_files::StaticFiles;
+use crate::supervision::protocol::BuildReport;
 
 use super::PythonRuntime;
 use super::messages::{Control, NewerPaths, ReloadOutcome, ReloadParams, ReloadReply};
-use super::serving_generation::{ServingGeneration, log_failures};
+use super::serving_generation::log_failures;
 
 impl PythonRuntime {
     /// Loads the modules that a change concerns; the old code is still serving if they do not load.
@@ -57,12 +60,79 @@ impl PythonRuntime {
             files,
             total: since.elapsed(),
             report,
+            build: None,
         };
         reload.report.phases.settle = ms(settle);
         log_failures(&reload.report);
         let reload = self.publish(reload);
         self.events.emit(|| Event::ReloadEnd(Arc::clone(&reload)));
         ReloadOutcome::Reloaded(reload)
+    }
+
+    /// Records that this process serves in place of the one before it, after `build` if there was one.
+    pub fn record_takeover(&self, build: Option<&BuildReport>, diff: RouteDiff) {
+        if let Some(build) = build {
+            return self.record_build(build, diff, Vec::new());
+        }
+        let start = ReloadRecord::clone(&self.serving().last_reload);
+        let report = LoadReport { diff, ..start.report.clone() };
+        let reload = self.publish(ReloadRecord { id: self.next_load(), report, ..start });
+        self.events.emit(|| Event::ReloadEnd(reload));
+    }
+
+    /// Records a build of the program, with its failures if it has some. Loads nothing.
+    pub fn record_build(&self, report: &BuildReport, diff: RouteDiff, notes: Vec<String>) {
+        let cause = if report.files.is_empty() { "start" } else { "save" };
+        let serving = self.serving();
+        let last = &serving.last_reload.report;
+        let has_failed = report.outcome == LoadOutcome::Failed;
+        // A program that serves has loaded its modules, and no other has run any.
+        let modules = if report.outcome == LoadOutcome::Ok { last.modules.clone() } else { vec![] };
+        let mut phases = LoadPhases { settle: report.settle_ms, ..LoadPhases::default() };
+        if report.outcome == LoadOutcome::Ok {
+            phases = LoadPhases { settle: report.settle_ms, ..last.phases.clone() };
+        }
+        let failures = match has_failed && report.failures.is_empty() {
+            true => vec![bad_program(&report.reason)],
+            false => report.failures.clone(),
+        };
+        let loaded = LoadReport {
+            outcome: report.outcome,
+            strategy: "build".to_owned(),
+            reason: report.reason.clone(),
+            modules,
+            phases,
+            diff,
+            failures,
+            state_reset: Vec::new(),
+            warnings: Vec::new(),
+            notes,
+            save: 0,
+            ..last.clone()
+        };
+        let reload = self.publish(ReloadRecord {
+            id: self.next_load(),
+            time: SystemTime::UNIX_EPOCH + Duration::from_millis(report.time_ms),
+            cause,
+            files: report.files.clone(),
+            total: Duration::try_from_secs_f64(report.total_ms / 1000.0).unwrap_or_default(),
+            report: loaded,
+            build: Some(report.build.clone()),
+        });
+        self.events.emit(|| Event::ReloadEnd(reload));
+    }
+
+    /// Adds routes in Rust to the table. They are there to be shown: axum serves them.
+    pub fn add_rust_routes(&self, routes: &[RouteInfo]) {
+        let mut serving = self.serving.write();
+        *serving = Arc::new(serving.with_rust_routes(routes));
+        drop(serving);
+        self.events.emit(|| Event::RustRoutes);
+    }
+
+    /// Continues the numbers of the program before this one.
+    pub fn continue_loads(&self, last: u64) {
+        self.loads.store(last, Ordering::Release);
     }
 
     /// Makes the outcome of a load visible to new requests.
@@ -72,9 +142,10 @@ impl PythonRuntime {
         if let Some(telemetry) = &self.telemetry {
             telemetry.set_routes(&reload.report.routes);
         }
-        let serving = Arc::new(ServingGeneration::after(reload));
+        let mut serving = self.serving.write();
+        *serving = Arc::new(serving.after(reload));
         let reload = Arc::clone(&serving.last_reload);
-        *self.serving.write() = serving;
+        drop(serving);
         self.record_generation();
         reload
     }
@@ -88,10 +159,17 @@ impl PythonRuntime {
 
     fn failed_report(&self) -> LoadReport {
         let serving = self.serving();
-        LoadReport {
-            outcome: LoadOutcome::Failed,
-            routes: serving.routes.clone(),
-            ..serving.last_reload.report.clone()
-        }
+        LoadReport { outcome: LoadOutcome::Failed, ..serving.last_reload.report.clone() }
     }
+}
+
+/// The failure of a program that was built and cannot serve.
+fn bad_program(reason: &str) -> ModuleFailure {
+    let traceback = Traceback {
+        kind: "program".to_owned(),
+        message: reason.to_owned(),
+        text: reason.to_owned(),
+        ..Traceback::default()
+    };
+    ModuleFailure { module: "program".to_owned(), importers: Vec::new(), traceback }
 }

@@ -13,9 +13,13 @@ use crate::message::{Head, LoadOutcome, LoadReport, ModuleFailure, RouteInfo, St
 pub struct ServingGeneration {
     /// 0 while no module has loaded.
     pub generation: u64,
-    /// Whether the newest code does not load, or some module has not loaded since the start.
+    /// Whether the newest code does not load or compile, or some module has not loaded since the start.
     pub failing: bool,
-    /// The whole route table.
+    /// Whether the newest Python code does not load.
+    is_python_failing: bool,
+    /// Whether the newest Rust code of the program does not compile, or its program does not start.
+    is_build_failing: bool,
+    /// The whole route table: the routes in Python, then those in Rust.
     pub routes: Vec<RouteInfo>,
     /// The routes whose handlers start before the body has arrived.
     streamed: Vec<StreamedRoute>,
@@ -26,24 +30,55 @@ pub struct ServingGeneration {
 impl ServingGeneration {
     /// Nothing has loaded yet.
     pub(super) fn none() -> Self {
-        Self::after(ReloadRecord {
+        let reload = ReloadRecord {
             id: 0,
             time: SystemTime::UNIX_EPOCH,
             cause: "start",
             files: Vec::new(),
             total: Duration::ZERO,
             report: LoadReport::default(),
-        })
+            build: None,
+        };
+        Self::new(reload, (false, false), &[])
     }
 
-    pub(super) fn after(reload: ReloadRecord) -> Self {
+    /// That after a reload, or after a build.
+    pub(super) fn after(&self, reload: ReloadRecord) -> Self {
         let report = &reload.report;
+        let has_failed = report.outcome == LoadOutcome::Failed;
+        let failing = match reload.build {
+            Some(_) => (self.is_python_failing, has_failed),
+            None => (has_failed || !report.broken.is_empty(), self.is_build_failing),
+        };
+        let rust: Vec<_> = self.routes.iter().filter(|route| route.is_rust()).cloned().collect();
+        Self::new(reload, failing, &rust)
+    }
+
+    /// The same with more routes in Rust.
+    pub(super) fn with_rust_routes(&self, more: &[RouteInfo]) -> Self {
+        let known = self.routes.iter().filter(|route| route.is_rust());
+        let rust: Vec<_> = known.chain(more).cloned().collect();
+        let failing = (self.is_python_failing, self.is_build_failing);
+        Self::new(Arc::clone(&self.last_reload), failing, &rust)
+    }
+
+    fn new(
+        reload: impl Into<Arc<ReloadRecord>>,
+        (is_python_failing, is_build_failing): (bool, bool),
+        rust: &[RouteInfo],
+    ) -> Self {
+        let last_reload = reload.into();
+        let report = &last_reload.report;
+        let generation = report.generation;
+        let rust = rust.iter().map(|route| RouteInfo { generation, ..route.clone() });
         Self {
-            generation: report.generation,
-            failing: report.outcome == LoadOutcome::Failed || !report.broken.is_empty(),
-            routes: report.routes.clone(),
+            generation,
+            failing: is_python_failing || is_build_failing,
+            is_python_failing,
+            is_build_failing,
+            routes: report.routes.iter().cloned().chain(rust).collect(),
             streamed: report.streamed.clone(),
-            last_reload: Arc::new(reload),
+            last_reload,
         }
     }
 

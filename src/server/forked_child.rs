@@ -40,8 +40,9 @@ pub fn detach_from_children<'a>(
     Ok(())
 }
 
+/// Device and inode of a descriptor.
 #[expect(clippy::unnecessary_cast, reason = "the types differ between systems")]
-fn id_of(socket: BorrowedFd<'_>) -> Option<(u64, u64)> {
+pub(super) fn id_of(socket: BorrowedFd<'_>) -> Option<(u64, u64)> {
     rustix::fs::fstat(socket).ok().map(|status| (status.st_dev as u64, status.st_ino as u64))
 }
 

@@ -60,6 +60,7 @@ mod stream_times;
 mod support;
 mod sync;
 mod tail;
+mod takeover;
 mod terminal;
 mod terminal_output;
 #[path = "../python/venv.rs"]

@@ -145,6 +145,7 @@ async fn build() -> PathBuf {
     put("src/bin/with-dev.rs", WITH_DEV);
     put("src/bin/graceful.rs", websocket::GRACEFUL);
     put("src/bin/rust-and-python.rs", include_str!("../embedding/program.rs"));
+    put("src/bin/taken-over.rs", include_str!("../embedding/taken_over.rs"));
     for (path, text) in template::files().await {
         put(&path, &text);
     }
@@ -190,6 +191,22 @@ pub(crate) async fn run(program: &str, project: Project) -> Server {
     command.args(["run", "--offline", "--quiet", "--bin", program, "--manifest-path"]);
     command.arg(root.join("crate/Cargo.toml")).arg("--").args(project.arguments());
     project.spawn_process(command).listening().await
+}
+
+/// The command of one of the programs itself, without cargo.
+pub(crate) async fn command(program: &str, project: &Project) -> Command {
+    let root = built().await;
+    let target = root.parent().expect("it is below the target directory");
+    let mut command =
+        cargo_in(root, project.command(&format!("{}/debug/{program}", target.display())));
+    // As `cargo run` does.
+    let query = "import sysconfig; print(sysconfig.get_config_var('LIBDIR'))";
+    let python = Command::new(snaxum::build_info::BUILD_PYTHON).args(["-c", query]).output().await;
+    let libpython = String::from_utf8(python.expect("Python starts").stdout).expect("UTF-8");
+    for variable in ["LD_LIBRARY_PATH", "DYLD_FALLBACK_LIBRARY_PATH"] {
+        command.env(variable, libpython.trim());
+    }
+    command
 }
 
 fn project() -> Project {

@@ -187,6 +187,7 @@ impl OutputState {
             Event::Pins { failing, round } => self.add(Update::Pins(*failing, *round)),
             // Printed lines and the log of workers reach the terminal directly.
             Event::RequestStart(_)
+            | Event::RustRoutes
             | Event::ReloadStart { .. }
             | Event::StreamEnd(_)
             | Event::SocketMessage(_)

@@ -15,6 +15,7 @@ use serde_json::Value;
 
 use crate::escape::escape;
 use crate::message::RouteInfo;
+use crate::rust_routes;
 
 use crate::dev::engine::Dev;
 use crate::dev::protocol::{LogLine, Pin, Reload, RequestSummary, ServerStatus, TrackedError};
@@ -27,6 +28,8 @@ pub(super) async fn status(State(dev): State<Dev>) -> Json<ServerStatus> {
 /// while reloading is paused. If a new process takes over, the client must ask that one.
 pub(super) async fn wait(State(dev): State<Dev>) -> Response {
     dev.inner.runtime.gate().wait_idle().await;
+    dev.inner.builds.end_of_builds().await;
+    dev.inner.runtime.gate().wait_idle().await; // for the saves that have waited for the build
     if dev.inner.restarts.end_of_trials().await {
         let text = "A new process takes over: ask again on another connection.\n";
         return (StatusCode::SERVICE_UNAVAILABLE, [(RETRY_AFTER, "1")], text).into_response();
@@ -67,10 +70,14 @@ pub(super) async fn hits(State(dev): State<Dev>) -> Json<HashMap<String, u64>> {
 /// Returns the source of a handler as it was loaded. The id is a key, never a path.
 pub(super) async fn route_source(State(dev): State<Dev>, Path(id): Path<String>) -> Response {
     let runtime = &dev.inner.runtime;
-    if !runtime.serving().routes.iter().any(|route| route.id == id) {
-        return (StatusCode::NOT_FOUND, "No serving route has this id.\n").into_response();
+    let serving = runtime.serving();
+    match serving.routes.iter().find(|route| route.id == id) {
+        None => (StatusCode::NOT_FOUND, "No serving route has this id.\n").into_response(),
+        Some(route) if route.is_rust() => {
+            Json(rust_routes::source(route, &runtime.config().project_dir)).into_response()
+        }
+        Some(_) => json_or_busy(runtime.source(&id).await),
     }
-    json_or_busy(runtime.source(&id).await)
 }
 
 #[derive(Deserialize)]
@@ -91,7 +98,16 @@ pub(super) async fn route_match(
         return (StatusCode::BAD_REQUEST, text).into_response();
     }
     let path = percent_decode_str(path).decode_utf8_lossy();
-    json_or_busy(dev.inner.runtime.explain_soon(&query.method.to_uppercase(), &path).await)
+    let (runtime, method) = (&dev.inner.runtime, query.method.to_uppercase());
+    let in_rust = rust_routes::explain(&runtime.serving().routes, &method, &path);
+    if let Some(found) = in_rust.as_ref().filter(|found| !rust_routes::is_catch_all(found)) {
+        return Json(found).into_response();
+    }
+    let in_python = runtime.explain_soon(&method, &path).await;
+    match in_rust.filter(|_| in_python["route"].is_null()) {
+        Some(found) => Json(found).into_response(),
+        None => json_or_busy(in_python),
+    }
 }
 
 /// Responds with a value from Python, which is null when Python had no time.

@@ -90,6 +90,11 @@ impl RestartRequests {
         receiver
     }
 
+    /// Records that a new process takes over.
+    pub(in crate::dev) fn has_successor(&self) {
+        self.trials.send_modify(|trials| trials.has_successor = true);
+    }
+
     /// Waits until no request is without an outcome. Returns whether a new process takes over.
     pub(in crate::dev) async fn end_of_trials(&self) -> bool {
         let mut trials = self.trials.subscribe();

@@ -81,7 +81,7 @@ const TOOLS: [ToolSpec; 10] = [
         name: "reloads",
         description: "Returns the newest attempts to load the code, newest first: {reloads: [{id, \
             time_ms, generation (serving afterwards), outcome (ok | failed | noop), summary (the \
-            outcome in one line), cause (start | save | manual), strategy (none | lines | dependents | all | restart), reason, files \
+            outcome in one line), cause (start | save | manual), strategy (none | lines | dependents | all | restart | build), reason, files \
             (that changed), modules (that ran), phases and total_ms (milliseconds), diff (of the \
             routes), contract (what changed for clients of the API, compared soon after the reload: \
             {changes: [{kind, effect (breaking | warning | compatible), operation, place, text}], \
