@@ -33,6 +33,14 @@ export const RELOAD_PHASES = {
   stage: { label: "your modules", meaning: "running the modules, not yet live" },
   commit: { label: "going live", meaning: "switching to the new code" },
 };
+/** The phases of a build in Rust, and of the takeover. @type {PhaseNames} */
+export const BUILD_PHASES = {
+  settle: RELOAD_PHASES.settle,
+  cargo: { label: "cargo", meaning: "compiling and linking the program" },
+  start: { label: "starting", meaning: "starting the new program" },
+  load: { label: "your modules", meaning: "loading the Python modules in it" },
+  handover: { label: "handing over", meaning: "until the old program accepts no more requests" },
+};
 
 const MIN_BAR_MS = 0.1;
 const MAX_BAR_MS = 10000;
@@ -53,12 +61,12 @@ function measured(phases) {
 
 /** @param {string} name */
 function colorClass(name) {
-  return Object.hasOwn(REQUEST_PHASES, name) || Object.hasOwn(RELOAD_PHASES, name) ? `phase-${name}` : "phase-other";
+  return [REQUEST_PHASES, RELOAD_PHASES, BUILD_PHASES].some((names) => Object.hasOwn(names, name)) ? `phase-${name}` : "phase-other";
 }
 
 /** @param {string} name */
 function labelOf(name) {
-  return (REQUEST_PHASES[name] ?? RELOAD_PHASES[name])?.label ?? visible(name);
+  return (REQUEST_PHASES[name] ?? RELOAD_PHASES[name] ?? BUILD_PHASES[name])?.label ?? visible(name);
 }
 
 /**

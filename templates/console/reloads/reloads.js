@@ -15,7 +15,7 @@ import { textMatcher } from "../components/filter.js";
 import { milliseconds, pluralize, timeOfDay, version, visible } from "../components/format.js";
 import { ImportPaths } from "./import-path.js";
 import { outcomeText } from "./outcome.js";
-import { PhaseBar, PhaseLegend, PhaseScale, PhaseTable, RELOAD_PHASES } from "../components/phases.js";
+import { PhaseBar, PhaseLegend, PhaseScale, PhaseTable, BUILD_PHASES, RELOAD_PHASES } from "../components/phases.js";
 import { Logs } from "../requests/request-parts.js";
 import { MARKERS } from "../routes/route-lines.js";
 import { SourceLink } from "../components/source-link.js";
@@ -41,6 +41,7 @@ const STRATEGIES = {
   dependents: "the changed modules and their dependents",
   all: "all modules of the project",
   restart: "a new process",
+  build: "the program was built again",
 };
 
 /** @typedef {keyof RouteDiff} Kind */
@@ -63,7 +64,7 @@ const COLUMNS = [
     cell: ({ outcome, generation }) => (outcome === "ok" ? generation : html`<span class="dim">${generation ? `still ${generation}` : "none"}</span>`),
   },
   { name: "total", title: "Total", width: 5.5, rank: 4, isNumber: true, sortBy: ({ total_ms }) => total_ms, cell: ({ total_ms }) => milliseconds(total_ms) },
-  { name: "bar", title: "Phases", head: () => html`<${PhaseScale} />`, width: 10, rank: 1, cell: ({ phases, total_ms }) => html`<${PhaseBar} phases=${phases} total_ms=${total_ms} />` },
+  { name: "bar", title: "Phases", head: () => html`<${PhaseScale} />`, width: 10, rank: 1, cell: (reload) => html`<${PhaseBar} phases=${phasesOf(reload)} total_ms=${reload.total_ms} />` },
   { name: "modules", title: "Modules", hint: "modules that ran again", width: 5.5, rank: 3, isExtra: true, isNumber: true, sortBy: ({ modules }) => modules.length, cell: ({ modules }) => modules.length },
   { name: "files", title: "Files", min: 10, rank: 3, sortBy: ({ files, cause }) => files[0] ?? cause, cell: ({ files, cause }) => html`<span title=${files.map(visible).join("\n")}>${filesText(files, cause)}</span>` },
   {
@@ -121,6 +122,27 @@ export function Reloads({ state, filter, open, run, onOpen, order, onOrder }) {
         open=${(/** @type {Reload} */ { id }) => toggle(id)} unfolded=${(/** @type {Reload} */ reload) => isOpen(reload.id) && html`<${ReloadDetails} reload=${reload} state=${state} />`} attributesOf=${(/** @type {Reload} */ { id }) => ({ "data-key": id })} />
       ${!reloads.length && html`<p class="no-results">No reload matches <q>${filter}</q>.</p>`}
     </div>
+  `;
+}
+
+/** The phases of a reload, or of a build. @param {Reload} reload */
+function phasesOf({ phases, build }) {
+  if (!build) return phases;
+  const { cargo, start, load, handover } = build.phases;
+  return { settle: phases.settle, cargo, start, load, handover };
+}
+
+/** The crates and the warnings of a build. @param {{ build: NonNullable<Reload["build"]> }} props */
+function BuildDetails({ build: { crates, warnings, phases } }) {
+  return html`
+    <section data-testid="build">
+      <h3>Crates, in the order they were compiled</h3>
+      ${crates.length
+        ? html`<ol class="modules">${crates.map(({ name, ms }) => html`<li><code>${visible(name)}</code>${ms > 0 && html` <span class="dim">${milliseconds(ms)}</span>`}</li>`)}</ol>`
+        : html`<p class="dim">none</p>`}
+      ${phases.link > 0 && html`<p class="dim">linked in ${milliseconds(phases.link)}</p>`}
+      ${warnings > 0 && html`<p class="warn">▲ ${pluralize(warnings, "warning")}</p>`}
+    </section>
   `;
 }
 
@@ -198,7 +220,7 @@ function ReloadDetails({ reload, state }) {
   const [showsImports, setShowsImports] = useState(false);
   const { data: lines } = useFetch("logs", { version: `${state.runId} ${reload.id}` });
   const logs = (lines ?? []).filter((/** @type {import("snaxum-events").LogLine} */ line) => line.reload === reload.id).reverse();
-  const { cause, strategy, reason, files, modules, phases, total_ms, diff, state_reset, warnings, notes, traceback, contract } = reload;
+  const { cause, strategy, reason, files, modules, total_ms, diff, state_reset, warnings, notes, traceback, contract, build } = reload;
   const kinds = kindsOf(diff);
   return html`
     <div class="expanded-content">
@@ -211,6 +233,7 @@ function ReloadDetails({ reload, state }) {
           ${reason && html`<p class="dim">${visible(reason)}</p>`}
           ${files.map((file) => html`<p><${SourceLink} file=${file} /></p>`)}
         </section>
+        ${build && html`<${BuildDetails} build=${build} />`}
         <section>
           <h3>Modules, in the order they ran</h3>
           ${modules?.length
@@ -264,7 +287,7 @@ function ReloadDetails({ reload, state }) {
         `}
         <section>
           <h3>Timing</h3>
-          <${PhaseTable} phases=${phases} total_ms=${total_ms} meanings=${RELOAD_PHASES} />
+          <${PhaseTable} phases=${phasesOf(reload)} total_ms=${total_ms} meanings=${build ? BUILD_PHASES : RELOAD_PHASES} />
         </section>
       </div>
     </div>

@@ -24,9 +24,10 @@ import { useFetch } from "../server/use-fetch.js";
 export function RouteDetails({ route, stats, isServed, generation, runId }) {
   const canOpen = isServed && route.methods.includes("GET") && route.params?.length === 0;
   const url = canOpen ? appUrl(route.path) : null;
+  const isRust = route.language === "rust";
   return html`
     <div class="expanded-content" data-testid="route-details">
-      ${route.doc ? html`<p class="doc">${visible(route.doc)}</p>` : html`<p class="dim">The handler has no docstring.</p>`}
+      ${route.doc ? html`<p class="doc">${visible(route.doc)}</p>` : html`<p class="dim">The handler has no ${isRust ? "documentation comment" : "docstring"}.</p>`}
       ${(route.warnings ?? []).map((warning) => html`<p class="warn">⚠ ${visible(warning)}</p>`)}
       ${route.params?.length > 0 && html`
         <p>Path parameters: ${route.params.map(({ name, type }, index) => html`${index > 0 && ", "}<code>${visible(name)}</code> <span class="dim">(${visible(type)})</span>`)}</p>
@@ -41,8 +42,10 @@ export function RouteDetails({ route, stats, isServed, generation, runId }) {
       ${isServed && html`
         <div class="columns">
           <div>
-            <section><h3>Source, as loaded</h3><${Source} id=${route.id} generation=${generation} /></section>
-            <section><h3>Recent requests</h3><${RecentRequests} route=${route} stats=${stats} /><${ProfileSwitch} key=${route.id} id=${route.id} /></section>
+            <section><h3>Source${isRust ? "" : ", as loaded"}</h3><${Source} id=${route.id} generation=${generation} /></section>
+            <section><h3>Recent requests</h3>${isRust
+              ? html`<p class="dim">Requests to handlers in Rust are not recorded.</p>`
+              : html`<${RecentRequests} route=${route} stats=${stats} /><${ProfileSwitch} key=${route.id} id=${route.id} />`}</section>
             <${RouteSchema} route=${route} generation=${generation} />
           </div>
           <section><h3>Try it</h3>${route.methods.includes("WS") ? html`<${TryWebSocket} key=${route.id} route=${route} buildPath=${buildPath} />` : html`<${TryRoute} key=${route.id} route=${route} lastId=${stats?.recent[0]?.id ?? null} runId=${runId} generation=${generation} />`}</section>
@@ -61,7 +64,7 @@ function Source({ id, generation }) {
     <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map((/** @type {{ line: number, text: string }} */ { line, text }) => html`
       <span class="line" key=${line}><span class="gutter">${line}</span><code>${visible(text)}</code></span>
     `)}</pre>
-    <p class="dim">as loaded in ${version(source.generation)}${source.is_cut && " (first lines only)"}</p>
+    <p class="dim">${source.generation === null ? "as it is on disk" : `as loaded in ${version(source.generation)}`}${source.is_cut && " (first lines only)"}</p>
   `;
 }
 
