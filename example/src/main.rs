@@ -1,23 +1,23 @@
 //! An axum application that has Rust endpoints and Python endpoints in one router.
 //!
-//! `cargo run -p snaxum-example` serves it; with `-- --dev` Python is reloaded on save and the
-//! console is at the address that is printed. `-- --port 8080` takes another port.
+//! `snaxum dev example` builds and serves it: a save of Rust or Python is live, and the console is at the
+//! address that is printed. `cargo run -p snaxum-example` serves it without; with `-- --dev` only Python is
+//! reloaded. `-- --port 8080` takes another port.
 
 mod rust_handlers;
 
 use std::error::Error;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, get, post};
+use axum::routing::any;
 use snaxum::dev::Dev;
 use snaxum::prelude::*;
 use snaxum::project::Project;
+use snaxum::server::{self, CancellationToken, DRAIN_TIMEOUT, StopSignals};
 use snaxum::venv;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 fn main() -> Result<(), Box<dyn Error>> {
     tracing_subscriber::fmt().with_target(false).init();
@@ -27,8 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
     // Before Python starts: Python installs its own handler of Ctrl-C if there is none.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = StopSignals::register()?;
 
     // `pyproject.toml` names polars; the first start installs it into `.venv`.
     let project = Project::read(Path::new(env!("CARGO_MANIFEST_DIR")))?;
@@ -46,38 +45,37 @@ async fn serve(options: Options) -> Result<(), Box<dyn Error>> {
         .build()?;
     let runtime = Arc::new(PythonRuntime::with_config(config)?);
 
+    let rust = RustRoutes::new()
+        .get("/rust/hello", rust_handlers::hello)
+        .post("/rust/echo", rust_handlers::echo)
+        .post("/rust/squares", rust_handlers::squares);
     let mut app = Router::new()
-        .route("/rust/hello", get(rust_handlers::hello))
-        .route("/rust/echo", post(rust_handlers::echo))
-        .route("/rust/squares", post(rust_handlers::squares))
+        .merge(rust.router(&runtime))
         .route("/python/{*path}", any(handle_python_request))
         .with_state(Arc::clone(&runtime));
 
-    let listener = TcpListener::bind(("127.0.0.1", options.port)).await?;
+    // Under `snaxum dev` it is the socket of the command.
+    let listener = server::bind(SocketAddr::from((Ipv4Addr::LOCALHOST, options.port))).await?;
     let address = listener.local_addr()?;
     println!("listening on http://{address}");
-    if options.dev {
+    if runtime.config().dev {
         let dev = Dev::start(&runtime)?;
         app = app.merge(dev.router());
         println!("console at {}", dev.console_url(address));
     }
 
-    let service = app.into_make_service_with_connect_info::<SocketAddr>();
-    let stopping = Arc::clone(&runtime);
-    axum::serve(listener, service)
-        .with_graceful_shutdown(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            stopping.begin_shutdown(); // an open event stream would delay the end without a limit
-            tokio::spawn(async move {
-                interrupt.recv().await; // a second Ctrl-C does not wait
-                std::process::exit(130);
-            });
-        })
-        .await?;
-    runtime.shutdown(snaxum::server::DRAIN_TIMEOUT).await;
+    let stop = CancellationToken::new();
+    tokio::spawn({
+        let (runtime, stop) = (Arc::clone(&runtime), stop.clone());
+        async move {
+            signals.next().await;
+            runtime.begin_shutdown(); // an open event stream has no end of its own
+            stop.cancel();
+            std::process::exit(signals.next().await.exit_code()); // the second signal does not wait
+        }
+    });
+    server::serve(listener, app, stop, DRAIN_TIMEOUT).await;
+    runtime.shutdown(DRAIN_TIMEOUT).await;
     Ok(())
 }
 

@@ -1,23 +1,19 @@
 //! An axum server with an endpoint in Rust, and endpoints in Python in `python/`.
 //!
-//! Run it in the directory of the project. With `--dev` a save of a Python file is live with the
-//! next request, and the console is at the printed address. ADDRESS is the address to listen on.
+//! `snaxum dev` in the directory of the project builds and runs it: a save is live with the next request, and
+//! the console is at the printed address. `cargo run` serves it without; ADDRESS is the address to listen on.
 
 use std::env;
 use std::error::Error;
-use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 
 use axum::Router;
-use axum::routing::{any, get};
-use snaxum::dev::Dev;
+use axum::routing::any;
 use snaxum::prelude::*;
 use snaxum::project::Project;
-use snaxum::server::DRAIN_TIMEOUT;
+use snaxum::server::{self, CancellationToken, DRAIN_TIMEOUT, StopSignals};
 use snaxum::venv;
-use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn Error>> {
@@ -25,34 +21,25 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let dev = env::args().any(|argument| argument == "--dev");
     let address = env::var("ADDRESS").unwrap_or_else(|_| "127.0.0.1:3000".to_owned());
     // Before Python starts: it would install its own handler of Ctrl-C.
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
+    let mut signals = StopSignals::register()?;
 
     let runtime = start_python(dev)?;
-    let mut app = app(&runtime);
-    let listener = TcpListener::bind(address).await?;
-    let address = listener.local_addr()?;
-    println!("listening on http://{address}");
-    if dev {
-        let dev = Dev::start(&runtime)?;
-        app = app.merge(dev.router());
-        println!("console at {}", dev.console_url(address));
-    }
+    let app = app(&runtime).merge(snaxum::dev::router(&runtime)?);
+    // Under `snaxum dev` it is the socket of the command.
+    let listener = server::bind(address.parse()?).await?;
+    println!("listening on http://{}", listener.local_addr()?);
 
-    let stopping = Arc::clone(&runtime);
-    axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(async move {
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-            }
-            stopping.begin_shutdown();
-            tokio::spawn(async move {
-                interrupt.recv().await; // a second Ctrl-C does not wait
-                std::process::exit(130);
-            });
-        })
-        .await?;
+    let stop = CancellationToken::new();
+    tokio::spawn({
+        let (runtime, stop) = (Arc::clone(&runtime), stop.clone());
+        async move {
+            signals.next().await;
+            runtime.begin_shutdown();
+            stop.cancel();
+            std::process::exit(signals.next().await.exit_code()); // the second signal does not wait
+        }
+    });
+    server::serve(listener, app, stop, DRAIN_TIMEOUT).await;
     runtime.shutdown(DRAIN_TIMEOUT).await;
     Ok(())
 }
@@ -72,7 +59,7 @@ fn start_python(dev: bool) -> Result<Arc<PythonRuntime>, Box<dyn Error>> {
 /// The routes: everything below `/python` is in Python.
 fn app(runtime: &Arc<PythonRuntime>) -> Router {
     Router::new()
-        .route("/rust/hello", get(hello))
+        .merge(RustRoutes::new().get("/rust/hello", hello).router(runtime))
         .route("/python/{*path}", any(handle_python_request))
         .with_state(Arc::clone(runtime))
 }
