@@ -140,7 +140,7 @@ function BuildDetails({ build: { crates, warnings, phases } }) {
       ${crates.length
         ? html`<ol class="modules">${crates.map(({ name, ms }) => html`<li><code>${visible(name)}</code>${ms > 0 && html` <span class="dim">${milliseconds(ms)}</span>`}</li>`)}</ol>`
         : html`<p class="dim">none</p>`}
-      ${phases.link > 0 && html`<p class="dim">linked in ${milliseconds(phases.link)}</p>`}
+      ${(phases.link ?? 0) > 0 && html`<p class="dim">linked in ${milliseconds(phases.link ?? 0)}</p>`}
       ${warnings > 0 && html`<p class="warn">▲ ${pluralize(warnings, "warning")}</p>`}
     </section>
   `;
