@@ -345,6 +345,16 @@ impl PythonRuntime {
         interpreter::version()
     }
 
+    /// The id of the newest request.
+    pub fn last_request_id(&self) -> u64 {
+        self.last_request.load(Ordering::Relaxed)
+    }
+
+    /// Continues the ids of the program before this one.
+    pub fn continue_requests(&self, last: u64) {
+        self.last_request.fetch_max(last, Ordering::Relaxed);
+    }
+
     /// A new request id, counted from 1.
     pub fn next_request_id(&self) -> u64 {
         self.last_request.fetch_add(1, Ordering::Relaxed) + 1

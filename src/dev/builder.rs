@@ -6,6 +6,7 @@ use std::sync::{Arc, Weak};
 
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use tokio::runtime::Handle;
 
 use crate::event::Event;
 use crate::message::{LoadOutcome, Reload, RouteDiff, RouteInfo};
@@ -15,6 +16,7 @@ use crate::sync::Mutex;
 
 use super::crash::Crash;
 use super::engine::{Dev, EngineState};
+use super::pinned_replays::SavedPin;
 use super::reload::restart::RestartRequest;
 
 /// The note of a build that has failed together with Python changes.
@@ -29,6 +31,9 @@ struct SavedState {
     reloads: Vec<Reload>,
     routes: Vec<RouteInfo>,
     is_paused: bool,
+    pins: Vec<SavedPin>,
+    /// The number of the newest request.
+    last_request: u64,
 }
 
 /// The restarts that wait for their outcome.
@@ -63,8 +68,11 @@ impl Dev {
             }
         });
         builder.report(&ProgramReport::Dev);
-        let engine = Arc::downgrade(&self.inner);
-        builder.receive(move |order| on_order(order, &engine, &restarts));
+        let (engine, tokio) = (Arc::downgrade(&self.inner), Handle::try_current().ok());
+        builder.receive(move |order| {
+            let _tokio = tokio.as_ref().map(Handle::enter); // for the pins
+            on_order(order, &engine, &restarts);
+        });
     }
 
     /// Reports each request for a new process to the builder; returns those without an outcome.
@@ -129,8 +137,12 @@ fn on_order(order: BuilderOrder, engine: &Weak<EngineState>, restarts: &PendingR
 fn begin_serving(engine: &EngineState, build: Option<&BuildReport>, state: Value) {
     let runtime = &engine.runtime;
     let is_first = state.is_null();
-    let SavedState { reloads, routes, is_paused } =
-        serde_json::from_value(state).unwrap_or_default();
+    let saved: SavedState = serde_json::from_value(state).unwrap_or_default();
+    let SavedState { reloads, routes, is_paused, pins, last_request } = saved;
+    runtime.continue_requests(last_request);
+    if Handle::try_current().is_ok() {
+        engine.pins.restore(pins); // before the reload, after which they are sent
+    }
     let serving = runtime.serving();
     let diff = match is_first {
         true => RouteDiff::default(),
@@ -148,7 +160,7 @@ fn begin_serving(engine: &EngineState, build: Option<&BuildReport>, state: Value
 
 /// Ends the part of this program in dev mode; returns the data for the program after it.
 fn leave(dev: &Dev, restarts: &PendingRestarts) -> Value {
-    let EngineState { runtime, recorder, reloader, .. } = &*dev.inner;
+    let EngineState { runtime, recorder, reloader, pins, .. } = &*dev.inner;
     let mut reloads: Vec<Reload> =
         recorder.reloads().into_iter().map(Arc::unwrap_or_clone).collect();
     reloads.reverse();
@@ -156,6 +168,8 @@ fn leave(dev: &Dev, restarts: &PendingRestarts) -> Value {
         reloads,
         routes: runtime.serving().routes.clone(),
         is_paused: reloader.is_paused(),
+        pins: pins.save(),
+        last_request: runtime.last_request_id(),
     };
     for request in restarts.lock().drain(..) {
         request.respond(Ok(()));

@@ -1,8 +1,10 @@
 //! Pinned requests: failed requests that are sent again after each reload until they succeed. Never
-//! stores their secrets outside the recorder's process memory.
+//! stores their secrets outside the memory of the process, and of the process after it.
 
 use std::sync::{Arc, Weak};
 
+use axum::http::{HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
 use crate::event::{Event, PinRound};
@@ -25,6 +27,20 @@ pub(super) struct Pins {
     recorder: Arc<Recorder>,
     state: Mutex<PinsState>,
     reloaded: Notify,
+}
+
+/// A pin on its way to the program after this one.
+#[derive(Serialize, Deserialize)]
+pub(super) struct SavedPin {
+    id: String,
+    path: String,
+    status: u16,
+    generation: Option<u64>,
+    replays: u64,
+    method: String,
+    target: String,
+    headers: Vec<(String, Vec<u8>)>,
+    body: Option<Vec<u8>>,
 }
 
 #[derive(Default)]
@@ -124,6 +140,43 @@ impl Pins {
         self.publish(None);
     }
 
+    /// The pins that fail, for the program after this one.
+    pub(super) fn save(&self) -> Vec<SavedPin> {
+        let state = self.lock();
+        let failing = state.pins.iter().filter(|(pin, _)| pin.state == "failing");
+        let save = |(pin, sent): &(Pin, SentRequest)| SavedPin {
+            id: pin.id.clone(),
+            path: pin.path.clone(),
+            status: pin.status,
+            generation: pin.generation,
+            replays: pin.replays,
+            method: pin.method.clone(),
+            target: sent.target.clone(),
+            headers: sent
+                .headers
+                .iter()
+                .map(|(name, value)| (name.to_string(), value.as_bytes().to_vec()))
+                .collect(),
+            body: sent.body.as_ref().map(|body| body.to_vec()),
+        };
+        failing.map(save).collect()
+    }
+
+    /// Continues with the pins of the program before this one. Must run on tokio.
+    pub(super) fn restore(self: &Arc<Self>, saved: Vec<SavedPin>) {
+        let pins: Vec<_> = saved.into_iter().filter_map(SavedPin::open).collect();
+        if pins.is_empty() {
+            return;
+        }
+        let mut state = self.lock();
+        state.pins.extend(pins);
+        if !std::mem::replace(&mut state.has_task, true) {
+            tokio::spawn(send_after_reloads(Arc::clone(self)));
+        }
+        drop(state);
+        self.publish(None);
+    }
+
     /// Reports the pins, and the outcome of the newest round.
     fn publish(&self, round: Option<PinRound>) {
         let pins = self.list();
@@ -160,6 +213,23 @@ impl Pins {
         }
         pin.replay = Some(replay);
         pin
+    }
+}
+
+impl SavedPin {
+    fn open(self) -> Option<(Pin, SentRequest)> {
+        let Self { id, path, status, generation, replays, method, target, headers, body } = self;
+        let headers = headers.into_iter().map(|(name, value)| {
+            Some((HeaderName::try_from(name).ok()?, HeaderValue::from_bytes(&value).ok()?))
+        });
+        let sent = SentRequest {
+            method: method.parse().ok()?,
+            target,
+            headers: headers.collect::<Option<_>>()?,
+            body: body.map(Into::into),
+        };
+        let state = "failing";
+        Some((Pin { id, method, path, state, status, generation, replay: None, replays }, sent))
     }
 }
 

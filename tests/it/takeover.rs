@@ -247,6 +247,38 @@ async fn a_restart_that_is_refused_changes_nothing_and_another_one_has_a_new_pro
 }
 
 #[tokio::test]
+async fn a_pinned_request_is_sent_to_the_next_program_until_it_succeeds() {
+    let broken = "from snaxum import route\n\n@route('/python/text')\ndef text():\n    raise ValueError('no')\n";
+    let mut builder = Builder::new(Project::new().file("app.py", broken));
+    let mut program = builder.start("1").await;
+    program.order(&BuilderOrder::Live { build: None, state: Value::Null }).await;
+    let clients = Clients::of(&builder);
+    let url = format!("http://{}/python/text", builder.address());
+    assert_eq!(clients.0.get(url).send().await.expect("a response").status(), 500);
+    let id = clients.read("requests").await[0]["id"].as_str().expect("an id").to_owned();
+    clients.api(Method::POST, &format!("requests/{id}/pin")).await;
+
+    program.order(&BuilderOrder::Building { files: vec!["src/main.rs".to_owned()] }).await;
+    builder.edit("app.py", &handler("mended"));
+    let mut second = builder.start("2").await;
+    let (_, status) = builder.hand_over(program, &mut second, build("ok", json!({}))).await;
+    assert!(status.success());
+    let passed = async {
+        loop {
+            let pins = clients.read("pins").await;
+            assert_eq!(pins[0]["id"], id.as_str());
+            if pins[0]["state"] == "passing" {
+                return pins;
+            }
+        }
+    };
+    let pins = in_time("the pinned request to pass", passed).await;
+    assert_eq!(pins[0]["replays"], 1);
+    let replay = pins[0]["replay"].as_str().expect("an id").parse::<u64>().expect("a number");
+    assert!(replay > id.parse().expect("a number"), "the numbers continue");
+}
+
+#[tokio::test]
 async fn a_program_ends_with_its_builder() {
     let mut builder = Builder::new(project());
     let program = builder.start("1").await;
