@@ -148,8 +148,8 @@ def application(edited: Path) -> None:
     """Make it one of APPLICATION_MODULES modules of an application of FastAPI."""
     parts = edited.parent / "parts"
     parts.mkdir()
-    # There are `app`, `database`, `greeting`, and the package itself.
-    names = [f"part_{number:02}" for number in range(APPLICATION_MODULES - 4)]
+    # There are `app`, `database`, `greeting`, `live`, and the package itself.
+    names = [f"part_{number:02}" for number in range(APPLICATION_MODULES - 5)]
     for number, name in enumerate(names):
         (parts / f"{name}.py").write_text(_ROUTER.format(number=number))
     imports = "".join(f"from . import {name}\n" for name in names)

@@ -42,14 +42,17 @@ class Effort:
 
     edits: int
     saves: int
+    application_saves: int
     calm_s: float
     reloads: int
     tasks: int
     idle_s: float
 
 
-FULL = Effort(edits=50, saves=60, calm_s=8.0, reloads=1000, tasks=30, idle_s=10.0)
-QUICK = Effort(edits=5, saves=12, calm_s=2.0, reloads=60, tasks=5, idle_s=3.0)
+FULL = Effort(
+    edits=50, saves=60, application_saves=100, calm_s=8.0, reloads=1000, tasks=30, idle_s=10.0
+)
+QUICK = Effort(edits=5, saves=12, application_saves=12, calm_s=2.0, reloads=60, tasks=5, idle_s=3.0)
 
 
 @dataclass(frozen=True)
@@ -169,6 +172,11 @@ def _steps(options: argparse.Namespace, installation: Installation, cores: Cores
             count = share(peer.name, options.edits)
             measure = partial(reload_latency.measure, peer, APPLICATION, *place, count)
             yield Step(f"save to served, {APPLICATION}", peer.name, measure)
+    for peer in RELOADED_APPLICATIONS if has("application") else ():
+        if peer.name in names:
+            count = share(peer.name, effort.application_saves)
+            measure = partial(reload_load.measure_application, peer, *place, count, effort.calm_s)
+            yield Step(f"under load, {APPLICATION}", peer.name, measure)
     for peer in options.only if has("load") else ():
         count = share(peer.name, effort.saves)
         measure = partial(reload_load.measure, peer, *place, count, effort.calm_s)
@@ -196,7 +204,8 @@ def _is_sound(record: Record) -> bool:
     """Every row was measured, and Snaxum lost nothing; what a peer loses is a figure of its own."""
     if record["type"] == "failure":
         return False
-    return record.get("peer") != PROBE.name or not (record.get("faults") or record.get("unserved"))
+    losses = ("faults", "unserved", "lost_clients")
+    return record.get("peer") != PROBE.name or not any(record.get(name) for name in losses)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Many busy connections while files are saved, some of them broken: what do they notice?
 
-Compares with the same load while nothing changes, before and after, on the same server.
+Compares with the same load while nothing changes, before and after, on the same server. Beside an
+application of FastAPI event streams and WebSockets stay open.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import edits
 from edits import Source
+from open_clients import open_clients
 from peers import Peer
 from records import Record
 from reload_latency import wait_until_ready
@@ -22,6 +24,8 @@ from setup import Installation
 from traffic import Reply, traffic
 
 CONNECTIONS = 64
+# Event streams, and as many WebSockets.
+OPEN_CLIENTS = 10
 # One save of so many is not Python.
 BROKEN_EVERY = 6
 # As a hurried developer saves. Closer, and more than one request in a hundred meets a reload.
@@ -57,6 +61,27 @@ def measure(
         wait_until_ready(server)
         run = _run(server.port, source, saves, calm_s)
         yield {"type": "reload_load", "peer": peer.name, "saves": saves, **asyncio.run(run)}
+
+
+def measure_application(
+    peer: Peer, installation: Installation, core: int | None, saves: int, calm_s: float
+) -> Iterator[Record]:
+    """The same with an application of FastAPI, and with clients that stay connected."""
+    edited = Path(peer.edited)
+
+    def prepare(app: Path) -> None:
+        edits.application(app / edited)
+
+    async def run(port: int, source: Source) -> Record:
+        async with open_clients(port, OPEN_CLIENTS) as clients:
+            record = await _run(port, source, saves, calm_s)
+        return {**record, "open_clients": 2 * OPEN_CLIENTS, "lost_clients": dict(clients.lost)}
+
+    with running(peer, installation, core, prepare) as server:
+        source = Source(server.app / edited)
+        wait_until_ready(server)
+        record = asyncio.run(run(server.port, source))
+        yield {"type": "application_load", "peer": peer.name, "saves": saves, **record}
 
 
 async def _run(port: int, source: Source, saves: int, calm_s: float) -> Record:

@@ -39,6 +39,10 @@ def markdown(records: list[Record]) -> str:
             parts.append(_above_the_floor(served, phases, floors[0]))
     if loads := of("reload_load"):
         parts.append(f"### 64 connections meanwhile\n\n{_load_table(loads)}")
+    if loads := of("application_load"):
+        clients = loads[0]["open_clients"]
+        title = f"### 64 connections meanwhile, and {clients} that stay open, {APPLICATION}"
+        parts.append(f"{title}\n\n{_load_table(loads)}")
     parts += [f"### After {r['reloads']:,} reloads\n\n{_growth_table(r)}" for r in of("growth")]
     parts += [f"### The pool's next task\n\n{_pool_table(r)}" for r in of("pool")]
     if idles := of("idle"):
@@ -78,6 +82,10 @@ def _goals(records: list[Record]) -> Iterable[list[str]]:
             ratio = quantile(r["ms"], 0.99) / quantile(r["calm_ms"], 0.99)
             yield _goal("p99 under load, reloads to none", 2, ratio, "×", 2)
             yield _goal("failed requests meanwhile", 0, sum(r["faults"].values()), "", 0)
+        if r["type"] == "application_load":
+            lost = sum(r["faults"].values()) + sum(r["lost_clients"].values())
+            what = f"requests and open clients lost in {r['saves']} saves, {APPLICATION}"
+            yield _goal(what, 0, lost, "", 0)
         if r["type"] == "growth":
             before, after = r["before"], r["after"]
             more = (after["objects"] / before["objects"] - 1) * 100
@@ -149,7 +157,10 @@ def _ms(value: float | None) -> str:
 
 def _load_table(records: list[Record]) -> str:
     head = ["server", "saves", "requests", "p50 ms", "p99 ms", "max ms", "p99 without", "ratio"]
+    has_clients = any("lost_clients" in r for r in records)
     rows = [[*head, "failed", "failed without", "never served"]]
+    if has_clients:
+        rows[0].append("open clients lost")
     for r in records:
         ms, calm = r["ms"], r["calm_ms"]
         figures = [f"{quantile(ms, part):.1f}" for part in (0.5, 0.99, 1)] if ms else [NONE] * 3
@@ -157,7 +168,8 @@ def _load_table(records: list[Record]) -> str:
         ratio = f"{quantile(ms, 0.99) / quantile(calm, 0.99):.2f}" if ms and calm else NONE
         cells = [r["peer"], str(r["saves"]), f"{len(ms):,}", *figures, without, ratio]
         failed = (_faults(r["faults"]), _faults(r["calm_faults"]))
-        rows.append([*cells, *failed, str(r["unserved"])])
+        lost = [_faults(r["lost_clients"])] if has_clients else []
+        rows.append([*cells, *failed, str(r["unserved"]), *lost])
     return table(rows)
 
 

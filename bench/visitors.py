@@ -7,16 +7,15 @@ Knows the module `steady` of `peers/snaxum_soak`, which is never edited.
 from __future__ import annotations
 
 import asyncio
-import base64
 import contextlib
 import hashlib
 import json
-import os
 import random
 from collections.abc import AsyncIterator, Callable
 from itertools import count
 
 from traffic import receive
+from websocket_client import frame, handshake
 
 THINK_S = (0.02, 0.1)
 TIMEOUT_S = 30.0
@@ -120,15 +119,15 @@ async def _function_after_a_response(port: int) -> None:
 
 
 async def _websocket(port: int) -> None:
-    reader, writer = await _handshake(port)
+    reader, writer = await handshake(port, "/soak/echo")
     with contextlib.closing(writer):
         for number in range(random.randrange(MESSAGES)):
             text = f"message {number} {'x' * random.randrange(100)}".encode()
-            writer.write(_frame(0x81, text))
+            writer.write(frame(0x81, text))
             echo = bytes([0x81, len(text)]) + text
             if await reader.readexactly(len(echo)) != echo:
                 raise Wrong("the echo is not the message")
-        writer.write(_frame(0x88, (1000).to_bytes(2, "big")))
+        writer.write(frame(0x88, (1000).to_bytes(2, "big")))
         head, size = await reader.readexactly(2)
         if head != 0x88 or (await reader.readexactly(size))[:2] != b"\x03\xe8":
             raise Wrong("no close follows a close")
@@ -142,8 +141,8 @@ async def _leave_a_stream(port: int) -> None:
 
 
 async def _leave_a_websocket(port: int) -> None:
-    _, writer = await _handshake(port)
-    writer.write(_frame(0x81, b"the last message"))
+    _, writer = await handshake(port, "/soak/echo")
+    writer.write(frame(0x81, b"the last message"))
     writer.transport.abort()
 
 
@@ -206,24 +205,3 @@ async def _send(
     writer.write(f"{head}\r\n".encode() + body)
     await writer.drain()
     return reader, writer
-
-
-async def _handshake(port: int) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    key = base64.b64encode(os.urandom(16)).decode()
-    writer.write(
-        "GET /soak/echo HTTP/1.1\r\nHost: 127.0.0.1\r\n"
-        "Upgrade: websocket\r\nConnection: Upgrade\r\n"
-        f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode()
-    )
-    head = await reader.readuntil(b"\r\n\r\n")
-    if b" 101 " not in head[:20]:
-        raise Wrong(f"the handshake: {head[:100]!r}")
-    return reader, writer
-
-
-def _frame(first: int, payload: bytes) -> bytes:
-    """Write a frame of a client, of at most 125 bytes (RFC 6455, 5.2)."""
-    mask = os.urandom(4)
-    masked = bytes(byte ^ mask[index % 4] for index, byte in enumerate(payload))
-    return bytes([first, 0x80 | len(payload)]) + mask + masked
