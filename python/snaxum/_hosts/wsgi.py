@@ -22,6 +22,7 @@ from ..headers import HeaderList
 from ..http import HTTPError, Request, Response
 from ..mounts import Mount
 from ..routing import Route
+from ..server_process import process
 from . import responses
 from .scope import ClientDisconnected
 from .wsgi_call import Call, ResultIterator, WsgiReply, to_bytes
@@ -42,7 +43,7 @@ class WsgiHost:
                 "wsgi.version": (1, 0),
                 "wsgi.input_terminated": True,
                 "wsgi.multithread": True,
-                "wsgi.multiprocess": False,
+                "wsgi.multiprocess": process.count > 1,
                 "wsgi.run_once": False,
                 "wsgi.file_wrapper": FileWrapper,
             },

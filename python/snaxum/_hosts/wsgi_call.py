@@ -117,7 +117,7 @@ class Call:
                 error = exc_info[1]
             finally:
                 exc_info = None  # without a circle of references
-        elif self.head is not None:
+        elif self.head is not None or self.has_begun:  # Rust has taken the head by then
             raise AssertionError(
                 "`start_response` was called before; pass `exc_info` to replace it"
             )

@@ -127,7 +127,7 @@ impl<'a, 'py> WsgiTarget<'a, 'py> {
         let Some(first) = self.next(&mut parts)? else {
             return Ok(ReadParts::Whole(PyBytes::new(py, b"")));
         };
-        start.begin();
+        start.begin(py)?;
         let is_small = match start.content_length() {
             Some(size) if size <= MAX_WHOLE => true,
             _ => self.are_small(given)?,

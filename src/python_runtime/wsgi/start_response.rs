@@ -37,7 +37,8 @@ impl StartResponse {
         exc_info: Option<&Bound<'py, PyAny>>,
     ) -> PyResult<Bound<'py, PyAny>> {
         let (py, this) = (slf.py(), slf.get());
-        if exc_info.is_none() && this.call.get().is_none() {
+        let has_begun = this.has_begun.load(Ordering::Relaxed);
+        if exc_info.is_none() && !has_begun && this.call.get().is_none() {
             let mut head = this.head.lock();
             if head.is_none()
                 && let Some(usual) = usual_head(status, headers)
@@ -78,8 +79,12 @@ impl StartResponse {
     }
 
     /// Records that a part of the body has come: from now on the head is fixed.
-    pub(super) fn begin(&self) {
+    pub(super) fn begin(&self, py: Python<'_>) -> PyResult<()> {
         self.has_begun.store(true, Ordering::Relaxed);
+        match self.made_call(py) {
+            Some(call) => call.setattr(intern!(py, "has_begun"), true),
+            None => Ok(()),
+        }
     }
 
     pub(super) fn content_length(&self) -> Option<usize> {

@@ -53,6 +53,16 @@ class Application:
                 _gate.wait("stream")
                 yield b"second"
             return Closing(parts())
+        if path in ("/again", "/replaced/late"):
+            start_response("200 OK", plain)
+            def parts():
+                if path == "/replaced/late":
+                    start_response("202 Accepted", plain, (ValueError, ValueError("early"), None))
+                yield b"first "
+                error = (ValueError, ValueError("too late"), None)
+                start_response("500 Late", plain, *([error] if path == "/replaced/late" else []))
+                yield b"second"
+            return parts()
         if path == "/context":
             start_response("200 OK", plain)
             def parts():
@@ -139,6 +149,7 @@ async fn an_application_gets_its_environ_and_its_input() {
         ("REMOTE_ADDR", json!("127.0.0.1")),
         ("wsgi.url_scheme", json!("http")),
         ("wsgi.multithread", json!(true)),
+        ("wsgi.multiprocess", json!(false)),
     ] {
         assert_eq!(environ[key], value, "{key}");
     }
@@ -153,6 +164,13 @@ async fn an_application_gets_its_environ_and_its_input() {
     let request = server.request(Method::POST, "/old/lines").body("a\nb\n");
     assert_eq!(send(request).await.text(), "A\nB\n");
     server.out.wait_for("closed").await;
+}
+
+#[tokio::test]
+async fn an_application_knows_that_it_has_several_processes() {
+    let project = Project::new().gate().file("app.py", APP);
+    let server = project.args(&["--processes", "2"]).serve().await;
+    assert_eq!(server.get("/old/x").await.json()["wsgi.multiprocess"], true);
 }
 
 #[tokio::test]
@@ -206,8 +224,13 @@ async fn a_response_is_sent_as_it_is_made() {
 #[tokio::test]
 async fn a_fault_after_the_first_part_is_logged_and_breaks_the_response_off() {
     let server = Project::new().gate().file("app.py", APP).serve().await;
-    for (path, problem) in [("raises", "it broke off"), ("text", "a part is bytes")] {
-        let request = server.request(Method::GET, &format!("/old/write/{path}"));
+    for (path, problem) in [
+        ("/old/write/raises", "it broke off"),
+        ("/old/write/text", "a part is bytes"),
+        ("/old/again", "`start_response` was called before"),
+        ("/old/replaced/late", "too late"),
+    ] {
+        let request = server.request(Method::GET, path);
         let body = async { request.send().await?.text().await };
         in_time("the end", body).await.expect_err("it is incomplete");
         server.err.wait_for(problem).await;
