@@ -122,6 +122,7 @@ def _preload() -> bytes:
     Starts no thread.
     """
     preloaded.report = _load_modules()
+    running().import_late()  # once, and not in each process
     preloaded.freeze()
     return to_json(vars(preloaded.report))
 

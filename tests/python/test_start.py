@@ -111,9 +111,10 @@ SETTLED = """
 import sys
 from snaxum._core import late_module
 import snaxum._bridge
+from snaxum._runtime import runtime
 names = set(late_module._own)
-late_module.import_own("snaxum._debug.hints", but="snaxum._reload.")
-print(*(name for name in names if name not in sys.modules))
+late_module.import_own(*runtime._OF_FAILURES, but="snaxum._reload.")
+print(*(name for name in (*names, "logging") if name not in sys.modules))
 late_module.import_own()
 print(*names - set(sys.modules))
 """

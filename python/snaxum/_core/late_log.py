@@ -5,6 +5,7 @@ Owns the delay: `logging` imports `traceback`, `tokenize` and `string`, and most
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
@@ -22,7 +23,14 @@ class _LateLog:
     def __getattr__(self, name: str) -> Any:
         if name.startswith("__"):
             raise AttributeError(name)
-        import logging
-
+        try:
+            import logging
+        except OSError:  # no descriptor is left to read it; a record must not end its thread
+            return _print
         value = vars(self)[name] = getattr(logging.getLogger("snaxum"), name)
         return value
+
+
+def _print(message: str, *values: object, **_: object) -> None:
+    """Write a record without `logging`."""
+    print(message % values if values else message, file=sys.stderr)

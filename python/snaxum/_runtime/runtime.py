@@ -34,7 +34,10 @@ if TYPE_CHECKING:
     from .event_loop import LoopThread
 
 # The modules that the first failure of a handler needs.
-_OF_FAILURES = tuple(f"snaxum._debug.{name}" for name in ("hints", "stack", "unparsed_body"))
+_OF_FAILURES = (
+    "logging",
+    *(f"snaxum._debug.{name}" for name in ("hints", "stack", "unparsed_body")),
+)
 # Deep recursion in a handler should end in RecursionError, not in a crash of the process.
 THREAD_STACK_BYTES = 16 * 1024 * 1024
 # Handlers that wait for the pool have threads of their own, so that they block no other handler.
@@ -212,13 +215,17 @@ class Runtime:
     def prepare_for(self, routes: Iterable[Route]) -> None:
         """Make the parts that these routes need, so that no request waits for them."""
         if self._is_successor:
-            self._import_rest()  # the process before this one still serves
+            self.import_late()  # the process before this one still serves
         self._settles_at = self._settles_at or time.monotonic() + SETTLED_S
         for route in routes:
             if needs_pool(route):
                 _ = self.pool
             if route.is_async:
                 _ = self.loop
+
+    def import_late(self) -> None:
+        """Import what later requests may need."""
+        late_module.import_own(*_OF_FAILURES, but=f"{reloader.__package__}.")
 
     def replace_loop(self, blocked: LoopThread, *, is_last: bool = False) -> bool:
         """Replace a loop that is blocked; False if too many are, unless it is for the last time."""
@@ -287,11 +294,11 @@ class Runtime:
         left = SETTLED_S if self._settles_at is None else self._settles_at - time.monotonic()
         if left > 0:
             return left
-        self._import_rest()
+        try:
+            self.import_late()
+        except OSError:  # no descriptor is left now
+            return SETTLED_S
         return None
-
-    def _import_rest(self) -> None:
-        late_module.import_own(*_OF_FAILURES, but=f"{reloader.__package__}.")
 
     def _make_loop(self) -> LoopThread:
         from . import event_loop
