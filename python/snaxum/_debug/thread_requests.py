@@ -6,24 +6,25 @@ a thread belong to the request. Copies no context variable: code gets the same a
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Callable
 from typing import Any
 
 from .._runtime import leases
 from . import output
+from .profile_tree import kind_of
 
 # The attribute of a thread, or of a function for a thread pool: the request that made it.
 _REQUEST = "_snaxum_request"
-# Threads of these packages work for one request after the other.
-_POOLS = ("concurrent.futures.", "multiprocessing.", "snaxum.")
 
 
 def install() -> None:
     """Hook the threads that are started from now on; once a process."""
     thread: Any = threading.Thread
     if hasattr(thread, "_bootstrap_inner") and not hasattr(thread.start, _REQUEST):
-        thread.start = _noting(thread.start)
+        # A thread that a library starts works for one request after the other.
+        thread.start = _noting(thread.start, is_of_user=True)
         thread._bootstrap_inner = _working(thread._bootstrap_inner)
 
 
@@ -34,22 +35,19 @@ def hook_thread_pool(module: Any) -> None:
     item.run = _working(item.run)
 
 
-def _noting(method: Callable[..., Any]) -> Callable[..., Any]:
-    """Wrap a method that is called by a request, to note the request in its object."""
+def _noting(method: Callable[..., Any], *, is_of_user: bool = False) -> Callable[..., Any]:
+    """Wrap a method that a request calls, if `is_of_user` from the user's code, to note it."""
 
     def noting(self: Any, *args: Any, **kwargs: Any) -> Any:
         request = leases.attributed_request()
-        if request is not None and not _is_pool(self):
+        if request is not None and (
+            not is_of_user or kind_of(sys._getframe(1).f_code.co_filename) == "user"
+        ):
             setattr(self, _REQUEST, request)
         return method(self, *args, **kwargs)
 
     setattr(noting, _REQUEST, None)
     return noting
-
-
-def _is_pool(made: object) -> bool:
-    target = getattr(made, "_target", None)
-    return f"{getattr(target, '__module__', None)}.".startswith(_POOLS)
 
 
 def _working(method: Callable[..., Any]) -> Callable[..., Any]:
