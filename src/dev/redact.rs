@@ -24,8 +24,9 @@ pub(super) use patterns::MASK;
 use patterns::{begin_of_secret, push_redacted};
 use values::SecretValues;
 
-/// The content types of CSV.
-const CSV: [&str; 3] = ["text/csv", "application/csv", "text/tab-separated-values"];
+/// The content type of CSV with tabs, and those of any CSV.
+const TABS: &str = "text/tab-separated-values";
+const CSV: [&str; 3] = ["text/csv", "application/csv", TABS];
 /// Parts of the content types whose lines are JSON.
 const LINES: [&str; 5] = ["ndjson", "jsonl", "jsonlines", "json-lines", "json-seq"];
 
@@ -161,7 +162,8 @@ impl Redactor {
         if content_type.starts_with("application/x-www-form-urlencoded") {
             self.push_pairs(&mut redacted, &text);
         } else if CSV.iter().any(|csv| content_type.starts_with(csv)) {
-            push_redacted(&mut redacted, &tables::mask_csv(&text, &self.names));
+            let has_tabs = content_type.starts_with(TABS);
+            push_redacted(&mut redacted, &tables::mask_csv(&text, has_tabs, &self.names));
         } else if content_type.starts_with("text/event-stream") {
             events::push_redacted_events(&mut redacted, &text, &self.names);
         } else if content_type.contains("json") || text.trim_start().starts_with(['{', '[']) {

@@ -40,15 +40,20 @@ fn block_end(text: &str, is_data: bool) -> usize {
 /// Lines of data are one text: a value may be on another line than its name.
 fn push_data(redacted: &mut String, block: &str, names: &SecretNames) {
     let contents = block.split_inclusive('\n').map(|line| &line[DATA.len()..]);
-    let (mut masked, joined) = (String::new(), contents.collect::<String>());
-    push_redacted_json(&mut masked, &joined, false, names);
-    let mut shown: Vec<&str> = masked.split_inclusive('\n').collect();
+    let joined: String = contents.collect();
+    // The mask of a value without an end must not replace the end of the last line.
+    let (data, end) = joined.strip_suffix('\n').map_or((&*joined, ""), |data| (data, "\n"));
+    let mut masked = String::new();
+    push_redacted_json(&mut masked, data, false, names);
+    let mut shown: Vec<&str> = masked.split('\n').collect();
     // A mask may replace several lines.
-    shown.resize(block.split_inclusive('\n').count(), "\n");
-    for line in shown {
+    shown.resize(data.split('\n').count(), "");
+    for (position, line) in shown.into_iter().enumerate() {
+        redacted.push_str(if position > 0 { "\n" } else { "" });
         redacted.push_str(DATA);
         redacted.push_str(line);
     }
+    redacted.push_str(end);
 }
 
 #[cfg(test)]
@@ -71,6 +76,8 @@ mod tests {
             ),
             ("data:{\"token\":\ndata:\"x\"}\r\n\r\n", "data:{\"token\":\ndata:M}\r\n\r\n"),
             ("data: {\"token\": \"cut", "data: {\"token\": M"),
+            ("data: {\"token\": {\"a\":\n\ndata: 1\n\n", "data: {\"token\": M\n\ndata: 1\n\n"),
+            ("data: {\"secret\": {\ndata: \"a\": 1", "data: {\"secret\": M\ndata:"),
             ("", ""),
             ("\n\ndata", "\n\ndata"),
             (

@@ -15,9 +15,9 @@ const DELIMITERS: [char; 4] = ['\t', ',', ';', '|'];
 /// The most bytes of the first line that are searched for it.
 const MAX_FIRST_LINE: usize = 10_000;
 
-/// Masks CSV.
-pub(super) fn mask_csv<'a>(text: &'a str, names: &SecretNames) -> Cow<'a, str> {
-    let delimiter = likely_delimiter(text);
+/// Masks CSV; with `has_tabs`, its delimiter is known.
+pub(super) fn mask_csv<'a>(text: &'a str, has_tabs: bool, names: &SecretNames) -> Cow<'a, str> {
+    let delimiter = if has_tabs { '\t' } else { likely_delimiter(text) };
     let (mut masked, mut secret, mut column, mut is_head) = (Vec::new(), Vec::new(), 0, true);
     let mut at = if text.starts_with('\u{feff}') { '\u{feff}'.len_utf8() } else { 0 };
     while at < text.len() {
@@ -88,7 +88,7 @@ pub(super) fn push_redacted_json(
 }
 
 /// Masks rows of JSON: a list of lists, or with `is_lines` a list on each line, whose first row has the
-/// names; and the lists of `data` that the names in `columns` belong to.
+/// names; and the lists of `data` that the names in `columns` belong to. Both also one level deep.
 fn mask_json_rows<'a>(text: &'a str, is_lines: bool, names: &SecretNames) -> Cow<'a, str> {
     let start = text.len() - text.trim_start_matches(is_separator).len();
     let mut masked = Vec::new();
@@ -96,9 +96,13 @@ fn mask_json_rows<'a>(text: &'a str, is_lines: bool, names: &SecretNames) -> Cow
         Some(b'[') if is_lines => mask_rows(text, start..text.len(), None, names, &mut masked),
         Some(b'[') => mask_rows(text, start + 1..text.len(), None, names, &mut masked),
         Some(b'{') => {
-            for (value, _) in mask_split(text, start, names, &mut masked) {
-                if text[value..].starts_with('{') {
-                    mask_split(text, value, names, &mut masked);
+            for (value, end) in mask_split(text, start, names, &mut masked) {
+                match text.as_bytes().get(value) {
+                    Some(b'{') => {
+                        mask_split(text, value, names, &mut masked);
+                    }
+                    Some(b'[') => mask_rows(text, value + 1..end, None, names, &mut masked),
+                    _ => {}
                 }
             }
             masked.sort_by_key(|range| range.start);
@@ -108,7 +112,7 @@ fn mask_json_rows<'a>(text: &'a str, is_lines: bool, names: &SecretNames) -> Cow
     replace(text, &masked, &format!("\"{MASK}\""))
 }
 
-/// Masks the object at `at`, if it is a table; returns the begin and the end of its values.
+/// Masks the object at `at`, if it is a table; returns the begin and the end of its other values.
 fn mask_split(
     text: &str,
     at: usize,
@@ -141,6 +145,7 @@ fn mask_split(
         && text[columns.start..].starts_with('[')
         && text[data.start..].starts_with('[')
     {
+        values.retain(|(at, _)| *at != columns.start && *at != data.start);
         let secret = secret_columns(text, columns, names);
         mask_rows(text, data.start + 1..data.end, Some(secret), names, masked);
     }
@@ -229,7 +234,7 @@ mod tests {
 
     /// Masks, and writes the mask as one letter.
     fn csv(text: &str) -> String {
-        mask_csv(text, &SecretNames::default()).replace(MASK, "M")
+        mask_csv(text, false, &SecretNames::default()).replace(MASK, "M")
     }
 
     fn json(text: &str, is_lines: bool) -> String {
@@ -254,6 +259,8 @@ mod tests {
         ] {
             assert_eq!(csv(sent), shown);
         }
+        let tabs = mask_csv("a, b, c\ttoken\n1\tx\n", true, &SecretNames::default());
+        assert_eq!(tabs.replace(MASK, "M"), "a, b, c\ttoken\n1\tM\n");
     }
 
     #[test]
@@ -262,6 +269,11 @@ mod tests {
         assert_eq!(json(rows, false), r#"[["name","password"],["ada",M],["bob",M],["eve"]]"#);
         let lines = "[\"token\", \"n\"]\n[\"x\", 1]\n\n\u{1e}[null,2]\n[\"cu";
         assert_eq!(json(lines, true), "[\"token\", \"n\"]\n[M, 1]\n\n\u{1e}[M,2]\n[M");
+        let nested = r#"{"n":1,"rows":[["name","password"],["ada","x"]],"end":[]}"#;
+        assert_eq!(
+            json(nested, false),
+            r#"{"n":1,"rows":[["name","password"],["ada",M]],"end":[]}"#
+        );
         for plain in [r#"[["a"],["token"],["x"]]"#, "[1,2]", "[]", "[", "[[", "[[\"token\"", "7"] {
             assert_eq!(json(plain, false), plain);
         }
@@ -283,6 +295,8 @@ mod tests {
         );
         let cut = r#"{"columns":["token"],"data":[["x"],["yy"#;
         assert_eq!(json(cut, false), r#"{"columns":["token"],"data":[[M],[M"#);
+        let value = r#"{"columns":["a"],"data":[["token"],["x"]]}"#;
+        assert_eq!(json(value, false), value);
         for plain in [r#"{"columns":["token"],"data":7}"#, r#"{"columns":"#, "{", r#"{"a""#] {
             assert_eq!(json(plain, false), plain);
         }
