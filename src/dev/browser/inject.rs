@@ -154,6 +154,7 @@ impl BrowserReload {
         let (editor, opens_editor) = self.editor_link();
         let data = serde_json::json!({
             "traceback": traceback, "editor": editor, "opens_editor": opens_editor, "request": request,
+            "run": self.run,
         });
         let data = data.to_string();
         // Inside an element, `<` could end it.

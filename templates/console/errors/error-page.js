@@ -7,6 +7,6 @@ import { drawError } from "./standalone.js";
 const data = document.getElementById("snaxum-error")?.textContent;
 const host = document.getElementById("snaxum-traceback");
 if (data && host) {
-  const { traceback, editor, opens_editor: opensEditor, request } = JSON.parse(data);
-  drawError(host, { traceback, editor, opensEditor, origin: request && { request } }).catch(() => {});
+  const { traceback, editor, opens_editor: opensEditor, request, run } = JSON.parse(data);
+  drawError(host, { traceback, editor, opensEditor, run, origin: request && { request } }).catch(() => {});
 }

@@ -16,7 +16,7 @@ export async function showError(host, id) {
   const [status, found] = await Promise.all([get("status"), id ? get(`requests/${encodeURIComponent(id)}`) : errorOfSave()]);
   if (!found?.traceback) throw new Error("The server has no traceback of it.");
   const origin = id ? { request: id } : { error: found.id };
-  await drawError(host, { traceback: found.traceback, editor: status.editor, opensEditor: status.opens_editor, origin });
+  await drawError(host, { traceback: found.traceback, editor: status.editor, opensEditor: status.opens_editor, run: status.run_id, origin });
 }
 
 /** @returns {Promise<TrackedErrorDetail | null>} */

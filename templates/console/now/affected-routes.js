@@ -83,14 +83,13 @@ function RequestCell({ request }) {
 /** @param {{ comparison?: Comparison, isOpen: boolean }} props */
 function ComparisonCell({ comparison, isOpen }) {
   if (!comparison) return html`<span class="dim">not sent again</span>`;
-  const { state, detail, lines, first, second } = comparison;
+  const { state, detail, lines = [], statuses: [before, now] = [0, 0] } = comparison;
   if (state === "waiting") return html`<span class="dim">waiting…</span>`;
   if (state === "problem") return html`<span class="warn" title=${visible(detail)}>▲ ${visible(detail)}</span>`;
   if (state === "same") return html`<span class="good">✔ same</span>`;
   if (state === "unknown") return html`<span class="dim" title="the status and the headers are the same; the bodies are not stored whole">body not compared</span>`;
-  const changed = (lines ?? []).filter(({ sign }) => sign !== " ").length;
-  const statuses = first && second && first.status !== second.status ? `${first.status} → ${second.status}, ` : "";
-  return html`<button type="button" class=${`expander ${second && second.status >= 500 ? "bad" : "warn"}`} tabindex="-1" aria-expanded=${isOpen}>changed: ${statuses}${changed ? pluralize(changed, "line") : "the body"}</button>`;
+  const changed = lines.filter(({ sign }) => sign !== " ").length;
+  return html`<button type="button" class=${`expander ${now >= 500 ? "bad" : "warn"}`} tabindex="-1" aria-expanded=${isOpen}>changed: ${before !== now && `${before} → ${now}, `}${changed ? pluralize(changed, "line") : "the body"}</button>`;
 }
 
 /** @param {{ comparison: Comparison }} props */

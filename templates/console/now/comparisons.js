@@ -12,8 +12,9 @@ import { replay } from "../server/commands.js";
 
 /** @typedef {{ sign: string, text: string }} ComparedLine */
 /**
- * The comparison of a route's responses: `state` is "waiting", "same", "changed", "unknown" or "problem".
- * @typedef {{ state: string, detail?: string, lines?: ComparedLine[], first?: RequestDetail, second?: RequestDetail }} Comparison
+ * The comparison of a route's responses: `state` is "waiting", "same", "changed", "unknown" or "problem". A change has
+ * its lines and both statuses.
+ * @typedef {{ state: string, detail?: string, lines?: ComparedLine[], statuses?: [number, number] }} Comparison
  */
 
 // These run their handler without a change, by the definition of HTTP (RFC 9110, section 9.2.1).
@@ -34,7 +35,7 @@ export function requestToReplay({ route, before, after }, withUnsafe) {
 
 /** @type {Sent} */
 const NOTHING = { comparisons: {}, isSending: false };
-// A comparison has both responses.
+// A change has the lines of both responses.
 const MAX_SAVES = 10;
 
 /** The requests of each save, the newest last: another tab does not end them. @type {Map<string, Sent>} */
@@ -67,14 +68,14 @@ export function useComparisons(save) {
     if (sent.isSending) return;
     const chosen = rows.flatMap((row) => {
       const request = requestToReplay(row, withUnsafe);
-      return request ? [{ key: row.key, id: request.id }] : [];
+      return request ? [{ key: row.key, request }] : [];
     });
     /** @type {Record<string, Comparison>} */
     let comparisons = Object.fromEntries(chosen.map(({ key }) => [key, { state: "waiting" }]));
-    for (const { key, id } of chosen) {
+    for (const { key, request } of chosen) {
       publish(save, { comparisons, isSending: true });
       if (current !== save) break;
-      comparisons = { ...comparisons, [key]: await compared(id) };
+      comparisons = { ...comparisons, [key]: await compared(request) };
     }
     publish(save, { comparisons: Object.fromEntries(Object.entries(comparisons).filter(([, { state }]) => state !== "waiting")), isSending: false });
   }
@@ -93,18 +94,21 @@ function publish(save, sent) {
 }
 
 /**
- * @param {string} id
+ * @param {import("../types.js").ListedRequest} request
  * @returns {Promise<Comparison>}
  */
-async function compared(id) {
+async function compared({ id, time_ms }) {
   try {
     const first = await fetchRequest(id);
+    // A restarted server numbers its requests from 1 again: this would send another one.
+    if (first.time_ms !== time_ms) throw new Error("the server has restarted, and has dropped this request");
     if (first.response_body?.note === "it is not stored") throw new Error("the body of the older response is not stored");
     const sent = await replay(id, {});
     const second = await fetchRequest(sent.id);
     const lines = /** @type {ComparedLine[]} */ (diffLines(responseLines(first), responseLines(second)));
     const isSame = lines.every(({ sign }) => sign === " ") && (await hasSameBody(first, second));
-    return { state: isSame ? "same" : isSame === null ? "unknown" : "changed", lines, first, second };
+    if (isSame === false) return { state: "changed", lines, statuses: [first.status, second.status] };
+    return { state: isSame ? "same" : "unknown" };
   } catch (error) {
     return { state: "problem", detail: /** @type {Error} */ (error).message };
   }

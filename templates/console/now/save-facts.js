@@ -18,6 +18,8 @@
 const MAX_REQUESTS = 3000;
 const FIRST_ERROR = 400;
 const FIRST_FAILURE = 500;
+// A client that has disconnected, such as during its upload, proves nothing about the code.
+const CLIENT_CLOSED = 499;
 
 /** The reloads that are saves of the user, newest first: not the load at the start. */
 export const isSave = (/** @type {Reload} */ { cause }) => cause !== "start";
@@ -55,7 +57,7 @@ export function affectedRoutes(reload, { routes, requests, reloads }) {
   let missing = 2 * rows.length;
   for (const request of requests.slice(0, MAX_REQUESTS)) {
     if (!missing) break;
-    if (request.generation == null || request.route == null) continue;
+    if (request.generation == null || request.route == null || request.status === CLIENT_CLOSED) continue;
     const row = byTarget.get(`${request.method} ${request.route}`);
     const side = request.generation < reload.generation ? "before" : "after";
     if (!row || request.generation >= (ends.get(row.route.module ?? "") ?? Infinity)) continue;

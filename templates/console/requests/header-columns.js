@@ -143,11 +143,13 @@ function useValues(runId, requests, chosen) {
 async function fetchValues(after, chosen, signal) {
   const names = (/** @type {string} */ wanted) => chosen.filter(({ kind }) => kind === wanted).map(({ name }) => name);
   const [request, response] = [names("request"), names("response")];
-  const query = new URLSearchParams({ after: String(after), request: request.join(","), response: response.join(","), cookies: "true" });
+  // The server masks the names of all cookies under the lock that each request needs at its end.
+  const hasCookies = chosen.some(({ kind }) => kind === "cookie" || kind === "cookies");
+  const query = new URLSearchParams({ after: String(after), request: request.join(","), response: response.join(","), cookies: String(hasCookies) });
   /** @type {[string, (string | null)[]][]} */
   const rows = await fetchJson(`headers?${query}`, signal);
   return rows.map(([id, values]) => {
-    const [sent, set] = values.slice(-2).map((names) => names?.split(", ") ?? []);
+    const [sent, set] = (hasCookies ? values.slice(-2) : [null, null]).map((names) => names?.split(", ") ?? []);
     /** @type {Values} */
     const byName = new Map();
     request.forEach((name, index) => byName.set(`request-${name}`, values[index]));

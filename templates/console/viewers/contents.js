@@ -72,7 +72,7 @@ const VIEWERS = [
   {
     title: "Table",
     fits: ({ type, text }) => (type === "text/csv" || type === "application/csv" || type === "text/tab-separated-values") && text !== "",
-    view: ({ text, fileName, place }) => html`<${Csv} text=${text} fileName=${fileName} place=${place} />`,
+    view: ({ type, text, fileName, place }) => html`<${Csv} text=${text} delimiter=${type === "text/tab-separated-values" ? "\t" : undefined} fileName=${fileName} place=${place} />`,
   },
   {
     title: "Events",
@@ -178,9 +178,9 @@ function Tables({ json, fileName, place }) {
   `)}`;
 }
 
-/** @param {{ text: string, fileName: string, place: string }} props */
-function Csv({ text, fileName, place }) {
-  const table = useMemo(() => csvTable(text), [text]);
+/** @param {{ text: string, delimiter?: string, fileName: string, place: string }} props */
+function Csv({ text, delimiter, fileName, place }) {
+  const table = useMemo(() => csvTable(text, delimiter), [text, delimiter]);
   return html`<${DataTable} table=${table} place=${place} label="The content as a table" fileName=${fileName} />`;
 }
 
@@ -189,7 +189,8 @@ function Csv({ text, fileName, place }) {
  */
 function Entries({ read, text, body, place, label, word, testId }) {
   const entries = useMemo(() => read(text, body.pieces ?? []), [body]);
-  return html`<${EntryList} entries=${entries} label=${label} word=${word} testId=${testId} place=${place} isOpen=${body.note === OPEN} />`;
+  // The key: another viewer of the same body has another filter and another open entry.
+  return html`<${EntryList} key=${place} entries=${entries} label=${label} word=${word} testId=${testId} place=${place} isOpen=${body.note === OPEN} />`;
 }
 
 /** @param {{ text: string }} props */

@@ -76,10 +76,11 @@ function likelyDelimiter(text) {
 /**
  * Returns CSV as a table: the first line names the columns, and an empty field is a null.
  * @param {string} text
+ * @param {string} [delimiter] if it is known
  * @returns {import("./values.js").Table}
  */
-export function csvTable(text) {
-  const { rows, problem } = readCsv(text);
+export function csvTable(text, delimiter) {
+  const { rows, problem } = readCsv(text, delimiter);
   const [head = [], ...body] = rows;
   let width = head.length;
   for (const row of body) width = Math.max(width, row.length);

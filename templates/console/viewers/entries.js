@@ -15,6 +15,9 @@
 
 /** A piece of a stream: where it begins, and when it came. @typedef {import("snaxum-events").StreamPiece} Piece */
 
+const encoder = new TextEncoder();
+const bytesOf = (/** @type {string} */ text) => encoder.encode(text).length;
+
 /**
  * Returns the entries of `text/event-stream`.
  * @param {string} text
@@ -31,7 +34,7 @@ export function serverSentEvents(text, pieces) {
   text.split("\n").forEach((whole, index, lines) => {
     const line = whole.replace(/\r$/, "");
     const [, name, value] = /** @type {RegExpMatchArray} */ (line.match(/^([^:]*):? ?(.*)$/s));
-    if (line) size += whole.length + 1;
+    if (line) size += bytesOf(whole) + 1;
     if (name === "data") data.push(value);
     else if (name === "event") event = value;
     else if (name === "id") id = value;
@@ -56,7 +59,7 @@ export function jsonLines(text, pieces) {
   const entries = [];
   const timeOf = lineTimes(pieces);
   text.split("\n").forEach((line, index) => {
-    if (line.trim()) entries.push({ number: entries.length + 1, text: line.replace(/^\x1e/, "").trim(), size: line.length, after_ms: timeOf(index) });
+    if (line.trim()) entries.push({ number: entries.length + 1, text: line.replace(/^\x1e/, "").trim(), size: bytesOf(line), after_ms: timeOf(index) });
   });
   return entries;
 }
@@ -70,7 +73,7 @@ export function jsonLines(text, pieces) {
 export function textPieces(text, pieces) {
   return pieces.map(({ at, after_ms }, index) => {
     const piece = text.slice(at ?? 0, pieces[index + 1]?.at ?? undefined);
-    return { number: index + 1, text: piece, size: new TextEncoder().encode(piece).length, after_ms };
+    return { number: index + 1, text: piece, size: bytesOf(piece), after_ms };
   });
 }
 
