@@ -24,8 +24,9 @@ pub(super) use patterns::MASK;
 use patterns::{begin_of_secret, push_redacted};
 use values::SecretValues;
 
-/// The content type of CSV with tabs, and those of any CSV.
+/// The content type of CSV with tabs.
 const TABS: &str = "text/tab-separated-values";
+/// All content types of CSV.
 const CSV: [&str; 3] = ["text/csv", "application/csv", TABS];
 /// Parts of the content types whose lines are JSON.
 const LINES: [&str; 5] = ["ndjson", "jsonl", "jsonlines", "json-lines", "json-seq"];
