@@ -156,12 +156,12 @@ test("a failing request can be copied as a command and as a report with secrets 
   await expect(page.getByTestId("logs")).toBeVisible();
   await expect(page.getByTestId("logs")).toContainText("about to ``` fail");
 
-  await page.getByRole("button", { name: "Copy as cURL" }).click();
+  await page.getByRole("button", { name: "Copy as cURL", exact: true }).click();
   await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
   expect(await copied()).toContain(`'${world.app}boom?token=••••&plain=1'`);
   expect(await copied()).toContain(`-H 'x-note: it'\\''s'`);
   await expect(page.getByTestId("masked-parts")).toHaveText("Masked in the copied command: token.");
-  await page.getByRole("button", { name: "Copy with secrets" }).click();
+  await page.getByRole("button", { name: "Copy as cURL with secrets" }).click();
   await expect.poll(copied).toContain(`'${world.app}boom?token=abc&plain=1'`);
 
   await page.getByRole("button", { name: "Copy for an assistant" }).click();

@@ -108,7 +108,7 @@ test("arrow keys move between tabs, and the page's shortcuts still work", async 
   const selected = (name) => expect(page.getByRole("tab", { selected: true })).toHaveText(name);
   await selected("Error");
 
-  await page.getByRole("button", { name: "Unpin" }).or(page.getByRole("button", { name: "Pin until it passes" })).focus();
+  await page.getByRole("button", { name: "Copy link" }).focus();
   await page.keyboard.press("Tab");
   await expect(tab(page, "Error")).toBeFocused();
   await expect(tab(page, "Error")).toHaveCSS("outline-style", "solid");

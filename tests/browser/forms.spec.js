@@ -62,7 +62,8 @@ test("each parameter and member has a field with its type, and is filled with an
   await expect(form.getByLabel("shop_id")).toHaveValue("3");
   await expect(form.getByLabel("shop_id")).toHaveAttribute("min", "3");
   await expect(form.getByLabel("lang")).toHaveValue("de");
-  await expect(form.getByLabel("size").getByRole("option")).toHaveText(["", "small", "large"]);
+  await expect(form.getByLabel("size").getByRole("option")).toHaveText(["not sent: small", "small", "large"]);
+  await expect(form.getByLabel("gift").getByRole("option")).toHaveText(["not sent", "true", "false"]);
   await form.getByLabel("tags").fill("new\nred & hot");
   await form.getByLabel("x-token").fill("abc");
   await form.getByLabel("item").fill("tea");

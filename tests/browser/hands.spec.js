@@ -115,6 +115,31 @@ test("the palette finds commands, routes and requests", async ({ page, world }) 
   await expect(palette).toBeHidden();
 });
 
+test("the palette finds the handler of a path, with or without a method", async ({ page, world }) => {
+  await world.get("/items/7");
+  await expect(rows(page)).toHaveCount(1);
+  await page.keyboard.press("Control+k");
+  const palette = page.getByTestId("palette");
+  const find = (text) => palette.getByRole("combobox").fill(text);
+  await find("post /slow");
+  await expect(palette.getByRole("option")).toHaveText(["Handler of POST /slow: the path accepts GET, HEAD, OPTIONS"]);
+  await find("/items/seven");
+  await expect(palette.getByRole("option")).toHaveText(["Handler of /items/seven: no route has this path"]);
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("notice")).toContainText("/items/seven: no route has this path");
+  await page.keyboard.press("Control+k");
+  await find("/items/7");
+  await expect(palette.getByRole("option")).toHaveText(["Handler of /items/7: app.item, route GET POST /items/<int:id>", /^Request #1/]);
+  await page.keyboard.press("Enter");
+  await expect(page.getByTestId("route-details")).toContainText("app.item");
+});
+
+test("an open request offers to replay it before it offers to copy it", async ({ page, world }) => {
+  await world.get("/items/7");
+  await rows(page).click();
+  await expect(page.locator('[data-testid="request-details"] > .actions').getByRole("button")).toHaveText(["Replay", "Edit and replay", "Copy as cURL", "Copy for an assistant", "Copy link"]);
+});
+
 test("the notice about an action covers no row", async ({ page, world }) => {
   for (let id = 0; id < 40; id += 1) await world.get(`/items/${id}`);
   await expect(rows(page)).toHaveCount(40);

@@ -53,7 +53,7 @@ test("a request is replayed unchanged and with another body", async ({ page, con
   await page.getByRole("tab", { name: "Request" }).click();
   await expect(page.getByRole("tabpanel").getByTestId("body")).toHaveText("<b>first</b>\n");
 
-  await page.getByRole("button", { name: "Copy as cURL" }).click();
+  await page.getByRole("button", { name: "Copy as cURL", exact: true }).click();
   await expect.poll(() => page.evaluate(() => navigator.clipboard.readText())).toContain("--data-raw '<b>first</b>'");
   await page.getByRole("button", { name: "Replay", exact: true }).click();
   await expect(page.getByTestId("request-row")).toHaveCount(2);

@@ -153,7 +153,7 @@ test("see the records that a handler returned as a table", async ({ page }) => {
 test("copy a curl command that works", async ({ page }) => {
   await tab(page, "requests").click();
   await row(page, "/orders").click();
-  await page.getByRole("button", { name: "Copy with secrets" }).click();
+  await page.getByRole("button", { name: "Copy as cURL with secrets" }).click();
   await expect(page.getByRole("button", { name: "Copied" })).toBeVisible();
   const command = await page.evaluate(() => navigator.clipboard.readText());
   expect(execFileSync("sh", ["-c", command], { encoding: "utf8" })).toContain('{"total":7.7}');

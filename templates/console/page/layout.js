@@ -22,6 +22,7 @@ import { LiveRegion, useAnnouncement } from "./live-region.js";
 import { useNotifications } from "./notifications.js";
 import { Now } from "../now/now.js";
 import { SaveBar } from "../now/save-bar.js";
+import { handlerEntry } from "../routes/handler-entry.js";
 import { Notice } from "./actions.js";
 import { Palette } from "./palette.js";
 import { ReloadControls } from "../reloads/reload-controls.js";
@@ -121,7 +122,7 @@ export function Layout({ state, connection, traffic }) {
         : html`<${Waiting} connection=${connection} />`}
     </main>
     <${Notice} />
-    <${Palette} isOpen=${isPaletteOpen} close=${() => setPaletteOpen(false)} entries=${() => paletteEntries({ state, goTo, showHelp: () => setHelpOpen(true) })} />
+    <${Palette} isOpen=${isPaletteOpen} close=${() => setPaletteOpen(false)} entries=${() => paletteEntries({ state, goTo, showHelp: () => setHelpOpen(true) })} typed=${handlerEntry} />
     <${ShortcutsDialog} isOpen=${isHelpOpen} close=${() => setHelpOpen(false)} about=${aboutServer(state)} />
   </>`;
 }

@@ -1,4 +1,5 @@
-// The command palette: every action, tab, route and recent request by a few letters of its name.
+// The command palette: every action, tab, route and recent request by a few letters of its name, and the handler of
+// a request that is typed.
 //
 // A combobox after the pattern of WAI-ARIA: the focus stays in the text field. Never knows what an action does.
 
@@ -10,14 +11,18 @@ import { offeredActions, perform } from "./actions.js";
 /** @import { Input, KeyPress } from "../types.js" */
 /** @import { Action } from "./actions.js" */
 
+/** An entry for the typed text itself; `describe` returns more about it. @typedef {Action & { describe: (signal: AbortSignal) => Promise<string> }} TypedEntry */
+
 // More would not be read; another letter shortens the list.
 const MAX_SHOWN = 50;
+// An entry is described when no letter has come for this long.
+const PAUSE_MS = 120;
 
 /**
- * `entries` returns what the page itself offers: tabs, routes, requests.
- * @param {{ isOpen: boolean, close: () => void, entries: () => Action[] }} props
+ * `entries` returns what the page itself offers: tabs, routes, requests. `typed` returns the entry of a text, or null.
+ * @param {{ isOpen: boolean, close: () => void, entries: () => Action[], typed: (text: string) => TypedEntry | null }} props
  */
-export function Palette({ isOpen, close, entries }) {
+export function Palette({ isOpen, close, entries, typed }) {
   const dialog = useRef(/** @type {HTMLDialogElement | null} */ (null));
   useEffect(() => {
     if (isOpen) dialog.current?.showModal();
@@ -25,19 +30,20 @@ export function Palette({ isOpen, close, entries }) {
   }, [isOpen]);
   return html`
     <dialog ref=${dialog} class="palette" onClose=${close} onClick=${(/** @type {MouseEvent} */ event) => event.target === dialog.current && close()} aria-label="Commands" data-testid="palette">
-      ${isOpen && html`<${Entries} close=${close} entries=${entries} />`}
+      ${isOpen && html`<${Entries} close=${close} entries=${entries} typed=${typed} />`}
     </dialog>
   `;
 }
 
-/** @param {{ close: () => void, entries: () => Action[] }} props */
-function Entries({ close, entries }) {
+/** @param {{ close: () => void, entries: () => Action[], typed: (text: string) => TypedEntry | null }} props */
+function Entries({ close, entries, typed }) {
   const [text, setText] = useState("");
   const [marked, setMarked] = useState(0);
   // The list as it was when the palette opened: what arrives meanwhile must not move what is marked.
   const all = useMemo(() => [...offeredActions(), ...entries()], []);
   const matches = textMatcher(text);
-  const shown = all.filter(({ title }) => matches(title)).slice(0, MAX_SHOWN);
+  const own = useDescribed(text, typed);
+  const shown = [...own, ...all.filter(({ title }) => matches(title))].slice(0, MAX_SHOWN);
   const list = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => list.current?.querySelector('[aria-selected="true"]')?.scrollIntoView({ block: "nearest" }), [marked, text]);
 
@@ -58,7 +64,7 @@ function Entries({ close, entries }) {
   }
   return html`
     <input type="text" role="combobox" aria-label="Command" aria-expanded="true" aria-controls="palette-list" aria-autocomplete="list"
-      aria-activedescendant=${shown.length ? `palette-${marked}` : null} placeholder="Type a command, a route or a request" value=${text} spellcheck=${false} autocomplete="off"
+      aria-activedescendant=${shown.length ? `palette-${marked}` : null} placeholder="Type a command, a route, a request, or a path such as POST /orders/7" value=${text} spellcheck=${false} autocomplete="off"
       ref=${(/** @type {HTMLElement | null} */ input) => input?.focus()}
       onInput=${(/** @type {Input} */ event) => (setText(event.target.value), setMarked(0))} onKeyDown=${onKeyDown} />
     <ul ref=${list} id="palette-list" role="listbox" aria-label="Commands">
@@ -70,4 +76,29 @@ function Entries({ close, entries }) {
     </ul>
     ${!shown.length && html`<p class="dim" role="status">Nothing has this name.</p>`}
   `;
+}
+
+/**
+ * Returns the entry of a text in a list, once it is known with its description; an empty list if it has none.
+ * @param {string} text
+ * @param {(text: string) => TypedEntry | null} typed
+ * @returns {Action[]}
+ */
+function useDescribed(text, typed) {
+  const entry = useMemo(() => typed(text), [text]);
+  const [described, setDescribed] = useState(/** @type {{ entry?: TypedEntry, about?: string }} */ ({}));
+  useEffect(() => {
+    if (!entry) return undefined;
+    const controller = new AbortController();
+    const timer = setTimeout(() => {
+      const set = (/** @type {string} */ about) => controller.signal.aborted || setDescribed({ entry, about });
+      entry.describe(controller.signal).then(set, (error) => set(error.message));
+    }, PAUSE_MS);
+    return () => {
+      clearTimeout(timer);
+      controller.abort();
+    };
+  }, [entry]);
+  if (!entry) return [];
+  return [described.entry === entry ? { ...entry, title: `${entry.title}: ${described.about}` } : entry];
 }

@@ -105,6 +105,7 @@ function withoutRoute(request) {
 function Details({ request, state, part, select }) {
   const parts = partsOf(request, { state, select, choose: part.choose });
   const shown = partToShow(parts, part);
+    <${Actions} request=${request} state=${state} part=${shown} />
   // The URL omits the part that a new page would show by default.
   const isDefault = shown === partToShow(parts, {});
   useEffect(() => {
@@ -112,7 +113,6 @@ function Details({ request, state, part, select }) {
   }, [shown, part.inUrl, isDefault]);
 
   return html`
-    <${Actions} request=${request} state=${state} part=${shown} />
     <${Replay} request=${request} state=${state} select=${select} />
     <${Tabs} label="Parts of the request" parts=${parts} shown=${shown} show=${part.choose} />
   `;
@@ -130,7 +130,7 @@ export function Actions({ request, state, part }) {
     <div class="actions">
       ${!isCall && html`<${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />`}
       ${!isCall && html`<${CopyMenu} request=${request} />`}
-      ${masked.length > 0 && html`<${CopyButton} label="Copy with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} />`}
+      ${masked.length > 0 && html`<${CopyButton} label="Copy as cURL with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} />`}
       <${CopyButton} label="Copy for an assistant" text=${() => markdownReport(request, state, server)} />
       <${CopyButton} label="Copy link" text=${() => linkTo(request, state, part)} />
     </div>

@@ -6,6 +6,7 @@ import { useMemo, useRef } from "../vendor/preact-htm.js";
 import { textMatcher } from "../components/filter.js";
 import { execution } from "../components/format.js";
 import { lastSuccessfulReload } from "../server/store.js";
+import { routeKey } from "./find-route.js";
 import { StatsOfRoutes, statsKey } from "./route-stats.js";
 
 /** @import { Reload, RouteInfo } from "snaxum-events" */
@@ -44,11 +45,6 @@ export function useRouteLines({ routes, reloads, requests }, filter) {
   if (lines.length !== before.current.length || lines.some((line, index) => line !== before.current[index])) before.current = lines;
   const hasHooks = useMemo(() => all.some(({ route }) => Boolean(route.via?.length)), [all]);
   return { lines: before.current, isEmpty: !all.length, hasHooks };
-}
-
-/** @param {{ methods: string[], path: string }} route */
-export function routeKey({ methods, path }) {
-  return `${methods.join(",")} ${path}`;
 }
 
 /** @param {string} filter */

@@ -1,21 +1,13 @@
 // Route lookup: a request as a user types it, and the route that handles it.
 //
-// Asks the server. Never matches a path itself.
+// Shows what find-route.js returns. Never matches a path itself.
 
 import { html, useEffect, useRef, useState } from "../vendor/preact-htm.js";
-import { fetchJson } from "../server/api.js";
 import { statusClass, visible } from "../components/format.js";
+import { findRoute, noHandlerText, parseRequest } from "./find-route.js";
 
 /** @import { Input } from "../types.js" */
-
-/** Enough of a route to find its row. @typedef {{ methods: string[], path: string, handler: string }} FoundRoute */
-/**
- * The response of `api/match`.
- * @typedef {{
- *   method: string, path: string, status: number, allow: string[], near_misses: (FoundRoute & { reason: string })[],
- *   route: (FoundRoute & { mode: string, params: { name: string, type: string, value: unknown }[], via: string[] }) | null,
- * }} Found
- */
+/** @import { Found, FoundRoute } from "./find-route.js" */
 
 /**
  * `open` receives a route of the result, whose methods and path identify its row.
@@ -30,13 +22,12 @@ export function RouteLookup({ open }) {
   /** @param {Event} event */
   async function lookUp(event) {
     event.preventDefault();
-    const request = text.trim().match(/^(?:(\S+)\s+)?(\/.*)$/s);
+    const request = parseRequest(text);
     if (!request) return setResult({ problem: "type a method and a path, like POST /orders/9, or only a path" });
     fetching.current?.abort();
     const controller = (fetching.current = new AbortController());
-    const query = new URLSearchParams({ method: request[1] ?? "GET", path: request[2] });
     try {
-      setResult({ match: await fetchJson(`match?${query}`, controller.signal) });
+      setResult({ match: await findRoute(request, controller.signal) });
     } catch (error) {
       if (!controller.signal.aborted) setResult({ problem: /** @type {Error} */ (error).message });
     }
@@ -56,14 +47,15 @@ export function RouteLookup({ open }) {
 }
 
 /** @param {{ match: Found, open: (route: FoundRoute) => void }} props */
-function Match({ match: { method, path, status, allow, route, near_misses: nearMisses }, open }) {
+function Match({ match, open }) {
+  const { method, path, status, route, near_misses: nearMisses } = match;
   return html`
     <p>
       <code>${visible(method)} ${visible(path)}</code>${" → "}
       ${route
         ? html`<button type="button" class="link" onClick=${() => open(route)}><code>${visible(route.methods.join(" "))} ${visible(route.path)}</code></button>
             ${" "}<b><code>${visible(route.handler)}</code></b> <span class="dim">(${visible(route.mode)})</span>`
-        : html`<b class=${statusClass(status)}>${status}</b> ${noHandlerText(status, allow)}`}
+        : html`<b class=${statusClass(status)}>${status}</b> ${noHandlerText(match)}`}
     </p>
     ${route && route.params.length > 0 && html`
       <ul>${route.params.map(({ name, type, value }) => html`<li key=${name}><code>${visible(name)} = ${visible(value)}</code> <span class="dim">${visible(type)}</span></li>`)}</ul>
@@ -79,14 +71,4 @@ function Match({ match: { method, path, status, allow, route, near_misses: nearM
       </ul>
     `}
   `;
-}
-
-/**
- * @param {number} status
- * @param {string[]} allow
- */
-function noHandlerText(status, allow) {
-  if (status === 405) return `the path accepts ${visible(allow.join(", "))}`;
-  if (status === 200) return `no handler; Snaxum responds with Allow: ${visible(allow.join(", "))}`;
-  return "no route has this path";
 }

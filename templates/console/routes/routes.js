@@ -10,11 +10,12 @@ import { ListEnd } from "../components/list-end.js";
 import { Editor, openSource } from "../components/source-link.js";
 import { focusRow, KeyedRows, navigateRows, onRowClick, useLinkedRow } from "../components/table-nav.js";
 import { useActions } from "../page/actions.js";
+import { routeKey } from "./find-route.js";
 import { ModuleGraph } from "./module-graph.js";
 import { routeColumns } from "./route-columns.js";
 import { RouteDetails } from "./route-details.js";
 import { RouteLookup } from "./route-lookup.js";
-import { MARKERS, routeKey, useRouteLines } from "./route-lines.js";
+import { MARKERS, useRouteLines } from "./route-lines.js";
 
 /** @import { Reload, ServerStatus } from "snaxum-events" */
 /** @import { Column } from "../components/columns.js" */

@@ -33,8 +33,10 @@ function Control({ schema, common, isRequired }) {
   const { onInput, ...rest } = common;
   if (choices) {
     const texts = choices.map((choice) => (typeof choice === "string" ? choice : JSON.stringify(choice)));
+    const { default: usual } = schema;
+    const none = isRequired ? "choose one" : usual == null ? "not sent" : `not sent: ${typeof usual === "string" ? usual : JSON.stringify(usual)}`;
     return html`<select ...${rest} onChange=${onInput}>
-      ${!isRequired && html`<option value=""></option>`}
+      ${(!isRequired || rest.value === "") && html`<option value="">${visible(none)}</option>`}
       ${texts.map((text) => html`<option key=${text} value=${text}>${visible(text)}</option>`)}
     </select>`;
   }
@@ -56,7 +58,7 @@ export function JsonFields({ schema, api, text, change }) {
     const member = givenSchema(properties[name], api);
     const present = value[name];
     const shown = present == null ? "" : typeof present === "string" ? present : JSON.stringify(present);
-    return html`<${Field} key=${name} name=${name} schema=${properties[name]} api=${api} about=${member.description} value=${shown} isRequired=${required.includes(name) && typeOf(member) !== "string"} place="body"
+    return html`<${Field} key=${name} name=${name} schema=${properties[name]} api=${api} about=${member.description} value=${shown} isRequired=${required.includes(name) && (typeOf(member) !== "string" || choicesOf(member) !== null)} place="body"
       change=${(/** @type {string} */ typed) => change(JSON.stringify(withMember(value, name, typed, member, required.includes(name)), null, 2))} />`;
   });
 }
