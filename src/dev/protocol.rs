@@ -78,6 +78,8 @@ pub enum EventBody<'a> {
         pins: &'a [Pin],
         /// The newest first.
         errors: Vec<&'a TrackedError>,
+        /// The requests that have a profile, the newest profile last.
+        profiled: Vec<String>,
         /// The newest traceback of a failed reload or request.
         last_failure: Option<&'a Traceback>,
     },
@@ -194,6 +196,17 @@ pub enum EventBody<'a> {
     Worker {
         /// The event.
         worker: &'a WorkerEvent,
+    },
+    /// A request has a profile, or a newer one. Sent on demand. The profile is at
+    /// `GET /__snaxum/api/requests/ID/profile`.
+    #[serde(rename = "profile")]
+    Profile {
+        /// The id of the request.
+        request: &'a str,
+        /// Whether the request was still sampled.
+        is_running: bool,
+        /// The number of samples.
+        samples: u64,
     },
     /// A WebSocket of the app has received or sent a message.
     #[serde(rename = "websocket.message")]

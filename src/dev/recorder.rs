@@ -123,7 +123,11 @@ impl Recorder {
                 self.notify(state);
             }
             Event::LibraryCall(request, call) => self.lock().add_call(*request, call),
-            Event::Profile(request, profile) => self.lock().add_profile(*request, profile),
+            Event::Profile(request, profile) => {
+                let mut state = self.lock();
+                state.add_profile(*request, profile);
+                self.notify(state);
+            }
             Event::ReloadStart { files } => {
                 self.record_change(ServerChange::ReloadStart(files.clone()));
             }

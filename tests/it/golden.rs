@@ -146,7 +146,7 @@ async fn every_subscriber_receives_the_same_events() {
     let snapshot = json!({
         "v": 2, "seq": 0, "type": "snapshot", "status": first["status"], "routes": routes,
         "requests": [], "reloads": [first["reload"]], "logs": [], "pins": [], "errors": [],
-        "last_failure": null,
+        "profiled": [], "last_failure": null,
     });
     same(&from_socket[1..2], &[snapshot], "the snapshot");
     same(&from_socket[2..], &golden[3..], "the socket");

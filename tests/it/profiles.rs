@@ -2,6 +2,7 @@
 
 use reqwest::Method;
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
 
 use super::support::{Project, Server, in_time, send};
 
@@ -161,6 +162,33 @@ async fn a_request_that_never_ends_is_shown_while_it_runs() {
         client.await.expect("a response");
         wait_for(&server, &id, is_over).await;
     }
+}
+
+#[tokio::test]
+async fn a_client_that_asks_for_it_receives_each_profile_as_an_event() {
+    let server = app().await;
+    let mut console = server.console().await;
+    let choice = json!({"type": "subscribe", "types": ["profile"]});
+    console.send(Message::text(choice.to_string())).await;
+    let client = server.begin("/hold?profile");
+    let held = server.arrival().await;
+    let running = console.next_of_type("profile").await;
+    assert_eq!((&running["request"], &running["is_running"]), (&json!("1"), &json!(true)));
+    assert!(running["samples"].as_u64() > Some(0), "{running}");
+    held.open().await;
+    client.await.expect("a response");
+    let over = in_time("the last profile", async {
+        loop {
+            let profile = console.next_of_type("profile").await;
+            if profile["is_running"] == false {
+                return profile;
+            }
+        }
+    });
+    assert_eq!(over.await["request"], "1");
+    let bearer = format!("Bearer {}", server.token);
+    let mut other = server.connect(&[("authorization", &bearer)]).await.expect("it is let in");
+    assert_eq!(other.next_of_type("snapshot").await["profiled"], json!(["1"]));
 }
 
 #[tokio::test]

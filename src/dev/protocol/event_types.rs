@@ -1,7 +1,7 @@
 //! The types of messages that a client may subscribe to, and sets of them.
 
 /// Every type that a client may choose, in the order of their bits.
-const NAMES: [&str; 18] = [
+const NAMES: [&str; 19] = [
     "request.start",
     "request.end",
     "stream.end",
@@ -17,6 +17,7 @@ const NAMES: [&str; 18] = [
     "contract.diff",
     "pins",
     "worker",
+    "profile",
     "websocket.message",
     "websocket.close",
     "metrics",
@@ -45,6 +46,7 @@ impl EventTypes {
     pub(in crate::dev) const CONTRACT_DIFF: Self = Self::named("contract.diff");
     pub(in crate::dev) const PINS: Self = Self::named("pins");
     pub(in crate::dev) const WORKER: Self = Self::named("worker");
+    pub(in crate::dev) const PROFILE: Self = Self::named("profile");
     pub(in crate::dev) const WEBSOCKET_MESSAGE: Self = Self::named("websocket.message");
     pub(in crate::dev) const WEBSOCKET_CLOSE: Self = Self::named("websocket.close");
     pub(in crate::dev) const METRICS: Self = Self::named("metrics");
@@ -56,6 +58,7 @@ impl EventTypes {
             .or(Self::ERROR)
             .or(Self::ERROR_STATE)
             .or(Self::ROUTE_DIFF)
+            .or(Self::PROFILE)
             .or(Self::METRICS);
         Self(Self::ALL.0 & !on_demand.0)
     };

@@ -20,8 +20,17 @@ pub(super) enum RecordedEvent {
     Change(ServerChange),
     Log(Arc<LogLine>),
     Worker(Arc<WorkerEvent>),
+    Profile(RecordedProfile),
     Message(Arc<WebSocketMessage>),
     Close(Arc<RecordedClose>),
+}
+
+/// A profile, without its content.
+#[derive(Clone, Copy)]
+pub(super) struct RecordedProfile {
+    pub(super) request: u64,
+    pub(super) is_running: bool,
+    pub(super) samples: u64,
 }
 
 /// The end of a WebSocket, with the error of its handler.
@@ -149,6 +158,10 @@ impl RecordedEvent {
             }
             Self::Log(log) => add(EventTypes::LOG, EventBody::Log { log }),
             Self::Worker(worker) => add(EventTypes::WORKER, EventBody::Worker { worker }),
+            Self::Profile(RecordedProfile { request, is_running, samples }) => {
+                let (request, is_running, samples) = (&*request.to_string(), *is_running, *samples);
+                add(EventTypes::PROFILE, EventBody::Profile { request, is_running, samples });
+            }
             Self::Message(message) => {
                 add(EventTypes::WEBSOCKET_MESSAGE, EventBody::WebSocketMessage { message })
             }

@@ -11,7 +11,7 @@ use crate::message::{
 use crate::python_runtime::{PythonRuntime, ServingGeneration};
 
 use super::errors::{ErrorStore, MAX_ERRORS};
-use super::event::{RecordedClose, ServerChange};
+use super::event::{RecordedClose, RecordedProfile, ServerChange};
 use super::library_calls::LibraryCalls;
 use super::request::RecordedRequest;
 use super::route_index::RouteIndex;
@@ -35,6 +35,8 @@ pub(super) const MAX_CHANGES: usize = 64;
 const MAX_STARTS: usize = 500;
 /// The most profiles that are stored, of up to some 200 KB each.
 const MAX_PROFILES: usize = 50;
+/// The most reports of profiles that are stored for clients that resume.
+const MAX_PROFILE_REPORTS: usize = 200;
 /// The most ends of streams that are stored for them.
 const MAX_STREAM_ENDS: usize = 200;
 /// The most worker events that are stored for them.
@@ -54,6 +56,7 @@ pub(super) struct RecorderState {
     pub(super) starts: VecDeque<(u64, Arc<RequestStart>)>,
     pub(super) stream_ends: VecDeque<(u64, Arc<RequestSummary>)>,
     pub(super) workers: VecDeque<(u64, Arc<WorkerEvent>)>,
+    pub(super) profile_reports: VecDeque<(u64, RecordedProfile)>,
     pub(super) messages: VecDeque<(u64, Arc<WebSocketMessage>)>,
     pub(super) closes: VecDeque<(u64, Arc<RecordedClose>)>,
     pub(super) logs: VecDeque<(u64, Arc<LogLine>)>,
@@ -95,6 +98,7 @@ impl RecorderState {
             starts: VecDeque::new(),
             stream_ends: VecDeque::new(),
             workers: VecDeque::new(),
+            profile_reports: VecDeque::new(),
             messages: VecDeque::new(),
             closes: VecDeque::new(),
             logs: VecDeque::new(),
@@ -214,6 +218,10 @@ impl RecorderState {
     pub(super) fn add_profile(&mut self, request: u64, profile: &Arc<Profile>) {
         self.profiles.retain(|(id, _)| *id != request);
         push(&mut self.profiles, (request, Arc::clone(profile)), MAX_PROFILES);
+        let seq = self.sequence.add(EventTypes::PROFILE);
+        let Profile { is_running, samples, .. } = **profile;
+        let report = RecordedProfile { request, is_running, samples };
+        push(&mut self.profile_reports, (seq, report), MAX_PROFILE_REPORTS);
     }
 
     pub(super) fn profiled(&self) -> impl Iterator<Item = u64> {

@@ -109,6 +109,7 @@ impl Recorder {
         let logs: Vec<_> = lines.map(|(_, line)| Arc::clone(line)).collect();
         let pins = Arc::clone(&state.pins);
         let reloads: Vec<_> = state.reloads.iter().rev().cloned().collect();
+        let profiled = state.profiled().map(|id| id.to_string()).collect();
         drop(state);
         // After `seq`: an older status would never be replaced, for its event is included already.
         let status = Box::new(self.status(&runtime, Value::Null));
@@ -123,6 +124,7 @@ impl Recorder {
             logs: logs.iter().map(|line| &**line).collect(),
             pins: &pins,
             errors: errors.iter().map(|error| &**error).collect(),
+            profiled,
             last_failure: last_failure.as_deref(),
         };
         Some(([hello, encode(seq, snapshot)], seq))
@@ -269,6 +271,9 @@ impl RecorderState {
         let workers = newer(&self.workers, seq).filter(|(seq, _)| includes(*seq));
         let workers = workers.map(|(seq, event)| (*seq, RecordedEvent::Worker(Arc::clone(event))));
         found.extend(workers.take(limit));
+        let profiles = newer(&self.profile_reports, seq).filter(|(seq, _)| includes(*seq));
+        let profiles = profiles.map(|(seq, profile)| (*seq, RecordedEvent::Profile(*profile)));
+        found.extend(profiles.take(limit));
         let messages = newer(&self.messages, seq).filter(|(seq, _)| includes(*seq));
         let messages =
             messages.map(|(seq, message)| (*seq, RecordedEvent::Message(Arc::clone(message))));

@@ -1,7 +1,7 @@
 // The profile of a request: a flame graph of its functions, and the time of each line beside the source.
 //
-// Callers are above the functions that they call. Fetches the profile while it is shown, again and again
-// while the request runs.
+// Callers are above the functions that they call. Fetches the profile while it is shown, again with each report of a
+// newer one.
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { milliseconds, pluralize, visible } from "../components/format.js";
@@ -9,9 +9,9 @@ import { SourceLink } from "../components/source-link.js";
 import { useFetch } from "../server/use-fetch.js";
 
 /** @import { Profile, ProfiledCall, ProfiledSource } from "snaxum-events" */
+/** @import { ProfileReport } from "../server/store.js" */
 /** @import { KeyPress } from "../types.js" */
 
-const REFRESH_MS = 1000;
 // The profile of a request that has ended comes within this time, or not at all.
 const AWAITED_MS = 3000;
 // Narrower boxes, as a part of the whole width, are not drawn.
@@ -23,10 +23,11 @@ const MIN_HEAT = 0.01;
 /** @typedef {{ index: number, call: ProfiledCall, depth: number, left: number, width: number }} Box */
 
 /**
- * The profile of a request, from the moment when it is visible: a hidden tab fetches nothing.
- * @param {{ id: string, isRunning?: boolean }} props
+ * The profile of a request, from the moment when it is visible: a hidden tab fetches nothing. `report` is the newest
+ * one of it, if there is one.
+ * @param {{ id: string, report?: ProfileReport, isRunning?: boolean }} props
  */
-export function ProfileView({ id, isRunning = false }) {
+export function ProfileView({ id, report, isRunning = false }) {
   const [isVisible, setVisible] = useState(false);
   const place = useRef(/** @type {HTMLElement | null} */ (null));
   useEffect(() => {
@@ -35,24 +36,21 @@ export function ProfileView({ id, isRunning = false }) {
     observer.observe(place.current);
     return () => observer.disconnect();
   }, [isVisible]);
-  return html`<div ref=${place} class="profile-place">${isVisible && html`<${FetchedProfile} id=${id} isRunning=${isRunning} />`}</div>`;
+  return html`<div ref=${place} class="profile-place">${isVisible && html`<${FetchedProfile} id=${id} report=${report} isRunning=${isRunning} />`}</div>`;
 }
 
-/** @param {{ id: string, isRunning: boolean }} props */
-function FetchedProfile({ id, isRunning }) {
-  // A profile that has not come yet is awaited as one that grows.
-  const [isGrowing, setGrowing] = useState(true);
-  const interval_ms = isGrowing ? REFRESH_MS : undefined;
+/** @param {{ id: string, report?: ProfileReport, isRunning: boolean }} props */
+function FetchedProfile({ id, report, isRunning }) {
+  const [isAwaited, setAwaited] = useState(true);
   /** @type {{ data: Profile | null, problem: string | null }} */
-  const { data: profile, problem } = useFetch(`requests/${encodeURIComponent(id)}/profile`, { interval_ms });
-  if (profile && profile.is_running !== isGrowing) setGrowing(profile.is_running);
+  const { data: profile, problem } = useFetch(`requests/${encodeURIComponent(id)}/profile`, { refresh: report });
   useEffect(() => {
     if (isRunning || profile) return undefined;
-    const timer = setTimeout(() => setGrowing(false), AWAITED_MS);
+    const timer = setTimeout(() => setAwaited(false), AWAITED_MS);
     return () => clearTimeout(timer);
   }, [isRunning, !profile]);
   if (problem) return html`<p class="dim">Cannot show the profile: ${visible(problem)}.</p>`;
-  if (!profile && !isGrowing) {
+  if (!profile && !isAwaited) {
     return html`<p class="dim" data-testid="profile-about">No profile is stored: the request had no thread for 50 ms, too many others ran, or newer profiles have replaced it. Replay it with <code>?profile</code> to get one.</p>`;
   }
   if (!profile) return html`<p class="dim" data-testid="profile-about">No sample so far: a request is sampled while it has a thread or the event loop, from 50 ms on.</p>`;

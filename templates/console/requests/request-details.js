@@ -14,7 +14,7 @@ import { SourceLink } from "../components/source-link.js";
 import { CopyMenu } from "../export/copy-menu.js";
 import { Replay } from "./replay.js";
 import { useRequest } from "../server/request-cache.js";
-import { awaitsProfile, mayGetProfile, partToShow, partsOf, partsOfSummary } from "./request-parts.js";
+import { partToShow, partsOf, partsOfSummary } from "./request-parts.js";
 import { Tabs } from "../components/tabs.js";
 import { formatHash } from "../page/url-hash.js";
 
@@ -29,20 +29,12 @@ const SLOW_LOADING_MS = 3000;
 
 /** @param {{ id: string, summary?: ListedRequest, state: State, part: Part, select: (id: string) => void, close: () => void }} props */
 export function RequestDetails({ id, summary, state, part, select, close }) {
-  const [isSettled, setSettled] = useState(false);
   const stage = summary?.close ? "closed" : (summary?.stream?.state ?? "");
-  const { request: fetched, problem } = useRequest(state.runId, id, isSettled ? `${stage} settled` : stage, stage === "open");
+  const { request: fetched, problem } = useRequest(state.runId, id, stage, stage === "open");
   // Shows the details so far until the next ones have loaded, so that nothing flickers.
   const last = useRef(fetched);
   if (fetched) last.current = fetched;
   const details = last.current;
-  // The details may be cached from before the profile came, so they are fetched once more, now or when it has come.
-  const isIncomplete = Boolean(details && mayGetProfile(details));
-  useEffect(() => {
-    if (isSettled || !details || !isIncomplete) return undefined;
-    const timer = setTimeout(() => setSettled(true), awaitsProfile(details));
-    return () => clearTimeout(timer);
-  }, [isSettled, isIncomplete]);
   const request = details ? { ...details, close: summary?.close } : summary;
 
   return html`
@@ -105,7 +97,6 @@ function withoutRoute(request) {
 function Details({ request, state, part, select }) {
   const parts = partsOf(request, { state, select, choose: part.choose });
   const shown = partToShow(parts, part);
-    <${Actions} request=${request} state=${state} part=${shown} />
   // The URL omits the part that a new page would show by default.
   const isDefault = shown === partToShow(parts, {});
   useEffect(() => {
@@ -114,6 +105,7 @@ function Details({ request, state, part, select }) {
 
   return html`
     <${Replay} request=${request} state=${state} select=${select} />
+    <${Actions} request=${request} state=${state} part=${shown} />
     <${Tabs} label="Parts of the request" parts=${parts} shown=${shown} show=${part.choose} />
   `;
 }

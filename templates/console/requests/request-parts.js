@@ -29,13 +29,15 @@ import { WaitReasons } from "./wait-reasons.js";
 export function partsOf(request, { state, select, choose }) {
   const { id, logs, traceback, replay_of } = request;
   const messages = messagesOf(request, state);
+  const report = state.profiles.get(id);
+  const hasProfile = Boolean(report) || request.has_profile || (canProfile(request) && asksForProfile(request));
   const cookies = request.request_cookies.length + request.response_cookies.length;
   /** @type {(TabPart | "" | null | undefined | false)[]} */
   const parts = [
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
     { name: "request", title: "Request", content: html`<${RequestPart} request=${request} />` },
-    ...partsOfSummary(request, { select, profiler: canProfile(request) && html`<${ReplayProfiled} request=${request} select=${select} choose=${choose} />` }),
-    hasProfile(request) && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} />` },
+    ...partsOfSummary(request, { select, profiler: !hasProfile && canProfile(request) && html`<${ReplayProfiled} request=${request} select=${select} choose=${choose} />` }),
+    hasProfile && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} report=${report} />` },
     request.calls.length > 0 && { name: "calls", title: "Calls", count: request.call_summary?.count ?? request.calls.length, content: html`<${Calls} request=${request} />` },
     cookies > 0 && { name: "cookies", title: "Cookies", count: cookies, content: html`<${Cookies} request=${request} />` },
     messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} request=${request} messages=${messages} />` },
@@ -76,34 +78,10 @@ export function partToShow(parts, { inUrl, lastChosen }) {
   return found ?? "timing";
 }
 
-// A slower request is profiled by itself, and its profile comes within this time after its end.
-const PROFILED_MS = 70;
-const AWAITED_MS = 3000;
-
-/** @param {RequestDetail} request */
-function hasProfile(request) {
-  return request.has_profile || awaitsProfile(request) > 0;
-}
-
 /**
- * Returns for how many more milliseconds the profile of a request may come; 0 if it will not, or has.
+ * The profile of such a request comes a moment after its end.
  * @param {RequestDetail} request
  */
-export function awaitsProfile(request) {
-  const { total_ms, time_ms } = request;
-  return mayGetProfile(request) ? Math.max(0, time_ms + total_ms + AWAITED_MS - Date.now()) : 0;
-}
-
-/**
- * Returns whether a request had no profile when it was fetched, but may have one later.
- * @param {RequestDetail} request
- */
-export function mayGetProfile(request) {
-  const { has_profile, total_ms, generation } = request;
-  return !has_profile && generation != null && (total_ms >= PROFILED_MS || asksForProfile(request));
-}
-
-/** @param {RequestDetail} request */
 function asksForProfile({ query, request_headers: headers }) {
   return new URLSearchParams(query).has("profile") || headers.some(([name]) => name === "x-snaxum-profile");
 }
@@ -113,7 +91,7 @@ function asksForProfile({ query, request_headers: headers }) {
  * @param {RequestDetail} request
  */
 function canProfile(request) {
-  return request.handler != null && !request.is_call && request.method !== "WS" && !hasProfile(request);
+  return request.handler != null && !request.is_call && request.method !== "WS";
 }
 
 /** @param {{ request: RequestDetail }} props */

@@ -5,7 +5,6 @@
 
 import { Component, html, useEffect, useLayoutEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { appUrl } from "../server/api.js";
-import { useFetch } from "../server/use-fetch.js";
 import { SlowRequests } from "../components/current-load.js";
 import { ColumnHeads, ColumnMenu, useColumns } from "../components/columns.js";
 import { pluralize, visible } from "../components/format.js";
@@ -33,7 +32,6 @@ import { BurstHead, WATERFALL_COLUMNS, bursts } from "./waterfall.js";
 // thousands of rows for every burst of requests.
 const PAGE_SIZE = 60;
 
-const PROFILES_MS = 1000;
 // The name of the view in the URL.
 const WATERFALL = "waterfall";
 
@@ -85,7 +83,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   // The time axis stays the last column, below the scale of its burst.
   const allColumns = useMemo(() => (isWaterfall ? [...WATERFALL_COLUMNS.slice(0, -1), ...added.columns, ...WATERFALL_COLUMNS.slice(-1)] : [...REQUEST_COLUMNS, ...added.columns]), [isWaterfall, added.columns]);
   const columns = useColumns("requests", allColumns, { order, onOrder });
-  const profiled = useProfiled(/\bhas:profile\b/i.test(filter) || columns.shown.some(({ name }) => name === "profile"));
+  const profiled = useProfiled(state.profiles);
   const groups = useMemo(() => {
     const matching = listed.filter((request) => matches(request, { profiled }));
     const sorted = (/** @type {ListedRequest[]} */ rows) => columns.sorted(rows, ({ id }) => ({ isPinned: false, isProfiled: profiled.has(id) }));
@@ -95,6 +93,7 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
   }, [listed, matches, profiled, columns.sort, columns.all, isWaterfall]);
   const { requests, burstOf } = groups;
   const byId = useMemo(() => new Map(isWaterfall ? listed.map((request) => [request.id, request]) : []), [listed, isWaterfall]);
+  const showProfile = (/** @type {string} */ id) => html`<${ProfileView} id=${id} report=${state.profiles.get(id)} isRunning />`;
   const pinned = useMemo(() => new Set(state.pins.map(({ id }) => id)), [state.pins]);
   useAnnouncement("filter", problems.length ? `filter term ignored: ${problems.map(visible).join("; ")}` : "");
 
@@ -169,20 +168,13 @@ export function Requests({ state, filter, onFilter, open: selected, run, part, o
 }
 
 /**
- * The ids of the requests that have a profile, fetched again and again while they are wanted: a profile comes a moment
- * after its request.
- * @param {boolean} isWanted
+ * The ids of the requests that have a profile: the same set until another request has one.
+ * @param {View["state"]["profiles"]} profiles
  * @returns {Set<string>}
  */
-function useProfiled(isWanted) {
-  const { data } = useFetch("profiled-requests", { interval_ms: isWanted ? PROFILES_MS : undefined });
-  const ids = (data ?? []).join();
+function useProfiled(profiles) {
+  const ids = [...profiles.keys()].sort().join();
   return useMemo(() => new Set(ids.split(",")), [ids]);
-}
-
-/** @param {string} id */
-function showProfile(id) {
-  return html`<${ProfileView} id=${id} isRunning />`;
 }
 
 /**

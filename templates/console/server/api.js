@@ -16,8 +16,8 @@ export function parseJson(text) {
   return JSON.parse(text, (key, value) => (key.startsWith("__") ? undefined : value));
 }
 
-// The types that the server sends by default, and the states of errors.
-const TYPES = "request.end,stream.end,log,reload.*,status,routes,contract.diff,pins,worker,websocket.*,error.state";
+// The types that the server sends by default, the states of errors, and profiles.
+const TYPES = "request.end,stream.end,log,reload.*,status,routes,contract.diff,pins,worker,websocket.*,error.state,profile";
 
 /**
  * Returns the URL of the event stream, resuming after the last event in `state`.

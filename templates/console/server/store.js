@@ -12,6 +12,10 @@ const MAX_RELOADS = 100;
 const MAX_MESSAGES = 2000;
 const MAX_ERRORS = 200;
 const MAX_LINES = 5000;
+// As many as the server stores.
+const MAX_PROFILES = 50;
+
+/** The newest report of a profile: another object means another profile. @typedef {{ samples?: number }} ProfileReport */
 
 /**
  * Lists are newest first, as the server sends them.
@@ -26,6 +30,7 @@ const MAX_LINES = 5000;
  *   reloads: Reload[],
  *   messages: WebSocketMessage[],
  *   errors: TrackedError[],
+ *   profiles: Map<string, ProfileReport>,
  *   logs: LogLine[],
  *   pins: Pin[],
  *   pinResults: Record<string, { passing: number, failing: number }>,
@@ -54,6 +59,8 @@ export const initialState = {
   // Messages of WebSockets that this page has received.
   messages: [],
   errors: [],
+  // The requests that have a profile, the newest profile last.
+  profiles: new Map(),
   logs: [],
   // In the order in which they were pinned.
   pins: [],
@@ -92,6 +99,7 @@ const reducers = {
       reloads: message.reloads.slice(0, MAX_RELOADS),
       messages: state.awaitsSnapshot ? [] : state.messages,
       errors: message.errors,
+      profiles: new Map(message.profiled.map((id) => [id, {}])),
       logs: state.awaitsSnapshot ? message.logs : mergeLines(message.logs, state.logs),
       pins: message.pins ?? [],
       pinResults: state.awaitsSnapshot ? {} : state.pinResults,
@@ -124,6 +132,11 @@ const reducers = {
     const others = state.errors.filter(({ id }) => id !== error.id);
     const older = others.findIndex(({ last_ms }) => last_ms <= error.last_ms);
     return { errors: others.toSpliced(older < 0 ? others.length : older, 0, error).slice(0, MAX_ERRORS) };
+  },
+
+  profile({ profiles }, { request, samples }) {
+    const newer = [...profiles].filter(([id]) => id !== request).slice(1 - MAX_PROFILES);
+    return { profiles: new Map([...newer, [request, { samples }]]) };
   },
 
   "reload.start": (state, { files }) => ({ reloading: files }),
