@@ -9,6 +9,7 @@ mod body_kind;
 mod cookies;
 mod errors;
 mod event;
+mod late_work;
 mod library_calls;
 mod log;
 pub(super) mod metrics;
@@ -51,6 +52,7 @@ use state::RecorderState;
 /// The recorded events, and the clients that wait for more.
 pub(super) struct Recorder {
     runtime: Weak<PythonRuntime>,
+    is_in_flight: Box<dyn Fn(u64) -> bool + Send + Sync>,
     /// Random: another value means another run of the server.
     run_id: String,
     editor: OnceLock<Editor>,
@@ -62,6 +64,7 @@ impl Recorder {
     pub(super) fn new(runtime: &Arc<PythonRuntime>) -> Self {
         Self {
             runtime: Arc::downgrade(runtime),
+            is_in_flight: Box::new(runtime.in_flight_check()),
             run_id: token::random_text(12),
             editor: OnceLock::new(),
             state: Mutex::new(RecorderState::new(runtime)),
@@ -103,8 +106,9 @@ impl Recorder {
                 self.notify(state);
             }
             Event::Log(record) => {
+                let has_ended = record.request.is_some_and(|id| !(self.is_in_flight)(id));
                 let mut state = self.lock();
-                state.add_line(record);
+                state.add_line(record, has_ended);
                 self.notify(state);
             }
             Event::SocketMessage(record) => {
@@ -122,7 +126,10 @@ impl Recorder {
                 state.add_worker_event(event);
                 self.notify(state);
             }
-            Event::LibraryCall(request, call) => self.lock().add_call(*request, call),
+            Event::LibraryCall(request, call) => {
+                let has_ended = !(self.is_in_flight)(*request);
+                self.lock().add_call(*request, call, has_ended);
+            }
             Event::Profile(request, profile) => {
                 let mut state = self.lock();
                 state.add_profile(*request, profile);

@@ -63,6 +63,10 @@ impl InFlight {
         self.requests.lock().get(&id).cloned()
     }
 
+    pub(super) fn has(&self, id: u64) -> bool {
+        self.requests.lock().contains_key(&id)
+    }
+
     /// The requests that came in before `time`, oldest first, but for WebSockets.
     pub(crate) fn since_before(&self, time: Instant) -> Vec<(u64, Head, Instant)> {
         let old = |(id, (head, since)): (&u64, &(Head, Instant))| {

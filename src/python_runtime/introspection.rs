@@ -3,7 +3,7 @@
 //! Never changes anything, and no request waits for it.
 
 use std::sync::atomic::Ordering;
-use std::sync::mpsc;
+use std::sync::{Arc, mpsc};
 use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
@@ -73,6 +73,13 @@ impl PythonRuntime {
     pub fn queued(&self, limit: usize) -> (Vec<u64>, usize) {
         let (first, count) = self.queue.peek(limit, |call| call.request.id);
         (first, count + self.loop_calls.len())
+    }
+
+    /// Returns a function that reports whether a request is in flight; only in dev mode. It does not
+    /// prolong the life of the runtime.
+    pub fn in_flight_check(&self) -> impl Fn(u64) -> bool + Send + Sync + 'static {
+        let in_flight = Arc::clone(&self.in_flight);
+        move |id| in_flight.has(id)
     }
 
     /// A request in flight, and when it came in; only in dev mode.

@@ -27,6 +27,7 @@ mod handlers;
 mod hostile_objects;
 mod http;
 mod invariants;
+mod late_work;
 mod layers;
 mod library_calls;
 mod limits;

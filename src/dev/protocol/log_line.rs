@@ -8,8 +8,11 @@ use serde::Serialize;
 pub struct LogLine {
     /// When it ended.
     pub time_ms: u64,
-    /// The request that printed it.
+    /// The request that printed it; null from a minute after the end of the request on.
     pub request: Option<String>,
+    /// Whether the request had ended: a thread, a task or a function that it has started printed it.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub is_late: bool,
     /// The [`Reload::id`](crate::message::Reload) of the load that printed it, in a module or a
     /// start-up hook.
     pub reload: Option<u64>,

@@ -115,8 +115,12 @@ pub struct RequestDetail {
     pub response_headers: Vec<(String, String)>,
     /// The cookies of the request; their values are masked.
     pub request_cookies: Vec<SentCookie>,
+    /// Whether it has more: its head is larger than 16 KiB, or has more than 100 cookies.
+    pub are_request_cookies_cut: bool,
     /// The cookies that the response sets; their values are masked.
     pub response_cookies: Vec<SetCookie>,
+    /// Whether it sets more: more than 100, or more than 32 KiB of them.
+    pub are_response_cookies_cut: bool,
     /// The body of the request; null if it could not be read.
     pub request_body: Option<BodyContent>,
     /// The body of the response, for a stream its start as far as it was sent; null for Snaxum's own error

@@ -21,23 +21,48 @@ const ATTRIBUTES: [&str; 9] = [
     "secure",
 ];
 
+/// Some cookies of a message.
+#[derive(Clone, Debug)]
+pub(super) struct Cookies<T> {
+    pub(super) shown: Vec<T>,
+    /// Whether it has more.
+    pub(super) is_cut: bool,
+}
+
+impl<T> Default for Cookies<T> {
+    fn default() -> Self {
+        Self { shown: Vec::new(), is_cut: false }
+    }
+}
+
+impl<T> Cookies<T> {
+    /// Returns the names as one text, which ends with a mark if there are more; `None` without any.
+    pub(super) fn names(&self, name: impl Fn(&T) -> &str) -> Option<String> {
+        let more = self.is_cut.then_some("…");
+        let names: Vec<&str> = self.shown.iter().map(name).chain(more).collect();
+        (!names.is_empty()).then(|| names.join(", "))
+    }
+}
+
 /// Returns the cookies in the values of the header `cookie`.
 pub(super) fn sent<'a>(
     headers: impl Iterator<Item = &'a str>,
     redactor: &Redactor,
-) -> Vec<SentCookie> {
+) -> Cookies<SentCookie> {
     let pairs = headers.flat_map(|header| header.split(';'));
-    let names = pairs.map(name_of).filter(|name| !name.is_empty()).take(MAX_COOKIES);
-    names.map(|name| SentCookie { name: shown(name, redactor), value: MASK }).collect()
+    let mut names = pairs.map(name_of).filter(|name| !name.is_empty());
+    let first = names.by_ref().take(MAX_COOKIES);
+    let shown = first.map(|name| SentCookie { name: shown(name, redactor), value: MASK }).collect();
+    Cookies { shown, is_cut: names.next().is_some() }
 }
 
 /// Returns the cookies that a response sets.
-pub(super) fn set(headers: &HeaderMap, redactor: &Redactor) -> Vec<SetCookie> {
+pub(super) fn set(headers: &HeaderMap, redactor: &Redactor) -> Cookies<SetCookie> {
     let (mut cookies, mut size) = (Vec::new(), 0);
-    for header in headers.get_all(SET_COOKIE).iter().take(MAX_COOKIES) {
+    for header in &headers.get_all(SET_COOKIE) {
         size += header.len();
-        if size > truncate::HEADERS {
-            break;
+        if size > truncate::HEADERS || cookies.len() == MAX_COOKIES {
+            return Cookies { shown: cookies, is_cut: true };
         }
         let text = String::from_utf8_lossy(header.as_bytes());
         let mut parts = text.split(';');
@@ -52,7 +77,7 @@ pub(super) fn set(headers: &HeaderMap, redactor: &Redactor) -> Vec<SetCookie> {
         });
         cookies.push(SetCookie { name, value: MASK, attributes: attributes.collect() });
     }
-    cookies
+    Cookies { shown: cookies, is_cut: false }
 }
 
 /// Without a name, the whole pair is a value (RFC 6265bis).
@@ -78,7 +103,7 @@ mod tests {
     fn the_names_and_attributes_of_cookies_are_shown_and_no_value() {
         let redactor = Redactor::default();
         let cookies =
-            sent(["session=swordfish; theme=dark;", "swordfish; =x"].into_iter(), &redactor);
+            sent(["session=swordfish; theme=dark;", "swordfish; =x"].into_iter(), &redactor).shown;
         let names: Vec<_> = cookies.iter().map(|cookie| (&*cookie.name, cookie.value)).collect();
         assert_eq!(names, [("session", MASK), ("theme", MASK), (MASK, MASK)]);
 
@@ -91,7 +116,7 @@ mod tests {
         ] {
             headers.append(SET_COOKIE, HeaderValue::from_static(value));
         }
-        let cookies = set(&headers, &redactor);
+        let cookies = set(&headers, &redactor).shown;
         assert!(!format!("{cookies:?}").contains("swordfish"));
         let shown: Vec<_> = cookies
             .iter()
@@ -110,15 +135,22 @@ mod tests {
     }
 
     #[test]
-    fn the_number_of_cookies_is_bounded() {
-        let many = "a=b;".repeat(1000);
-        assert_eq!(sent([&*many].into_iter(), &Redactor::default()).len(), MAX_COOKIES);
+    fn the_number_of_cookies_is_bounded_and_more_are_noted() {
+        for (count, is_cut) in [(MAX_COOKIES, false), (1000, true)] {
+            let many = "a=b;".repeat(count);
+            let cookies = sent([&*many].into_iter(), &Redactor::default());
+            assert_eq!((cookies.shown.len(), cookies.is_cut), (MAX_COOKIES, is_cut));
+            let names = cookies.names(|cookie| &cookie.name).expect("names");
+            assert_eq!(names.ends_with("a, …"), is_cut);
+        }
+        assert_eq!(Cookies::<SentCookie>::default().names(|cookie| &cookie.name), None);
         let mut headers = HeaderMap::new();
         let long =
             HeaderValue::from_str(&format!("a=b; Path=/{}", "x".repeat(10_000))).expect("ASCII");
         for _ in 0..1000 {
             headers.append(SET_COOKIE, long.clone());
         }
-        assert_eq!(set(&headers, &Redactor::default()).len(), 3);
+        let cookies = set(&headers, &Redactor::default());
+        assert_eq!((cookies.shown.len(), cookies.is_cut), (3, true));
     }
 }

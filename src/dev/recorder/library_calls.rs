@@ -76,6 +76,20 @@ pub(super) fn add(summary: &mut CallSummary, call: &LibraryCall) {
     }
 }
 
+/// A call of a request whose content must not be shown.
+pub(super) fn without_content(call: &LibraryCall) -> LibraryCall {
+    LibraryCall { text: String::new(), values: None, error: None, ..call.clone() }
+}
+
+/// The sum of the calls of a request, without their content if that must not be shown.
+pub(super) fn shown_summary(calls: Option<&CallSummary>, is_private: bool) -> Option<CallSummary> {
+    let mut calls = calls.cloned()?;
+    if let Some(repeated) = calls.repeated.as_mut().filter(|_| is_private) {
+        repeated.text.clear();
+    }
+    Some(calls)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

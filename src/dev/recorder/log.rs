@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::message::{LogRecord, unix_ms};
 
+use super::late_work::Belonging;
 use super::state::{LIMITS, RecorderState};
 use crate::dev::protocol::LogLine;
 use crate::dev::protocol::event_types::EventTypes;
@@ -12,11 +13,18 @@ use crate::dev::protocol::event_types::EventTypes;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 
 impl RecorderState {
-    pub(super) fn add_line(&mut self, record: &LogRecord<'_>) {
+    /// Adds a line; `has_ended` if its request is no longer in flight.
+    pub(super) fn add_line(&mut self, record: &LogRecord<'_>, has_ended: bool) {
         let seq = self.sequence.add(EventTypes::LOG);
+        let belonging = match record.request {
+            Some(request) if has_ended => self.belonging(request, record.time),
+            _ => Belonging::InTime,
+        };
+        let request = record.request.filter(|_| belonging != Belonging::TooLate);
         let line = LogLine {
             time_ms: unix_ms(record.time),
-            request: record.request.map(|id| id.to_string()),
+            request: request.map(|id| id.to_string()),
+            is_late: belonging == Belonging::Late,
             reload: record.reload,
             stream: record.stream,
             line: record.line.to_owned(),

@@ -159,6 +159,10 @@ impl RawRequest {
         })
     }
 
+    pub(super) fn is_head_whole(&self) -> bool {
+        self.is_head_whole
+    }
+
     /// The values of a header, if the head is stored completely; a value in another encoding is left out.
     pub(super) fn header(&self, name: &'static str) -> impl Iterator<Item = &str> {
         let names = (1..self.ends.len()).step_by(2);

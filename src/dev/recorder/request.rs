@@ -2,7 +2,7 @@
 //! replays (`raw_request.rs`). Filled for each request, so it reuses the memory of an older one.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use axum::http::{HeaderMap, HeaderName};
 use bytes::Bytes;
@@ -15,13 +15,13 @@ use crate::message::{
 
 use super::body::{content, shown_bytes};
 use super::body_kind::BodyKind;
-use super::cookies;
+use super::cookies::{self, Cookies};
 use super::library_calls;
 use super::raw_request::{RawRequest, RecordedBody, ReplayOf, SentRequest};
 use super::recorded_stream::{RecordedStream, sent_body, timing};
 use super::route_index::RouteIndex;
 use crate::dev::protocol::{
-    Blocker, ErrorSummary, RequestDetail, RequestSummary, SetCookie, TrackedError,
+    Blocker, ErrorSummary, RequestDetail, RequestSummary, SentCookie, SetCookie, TrackedError,
 };
 use crate::dev::redact::{Redactor, truncate};
 
@@ -29,6 +29,8 @@ use crate::dev::redact::{Redactor, truncate};
 const REUSED: usize = 8 * 1024;
 /// The number of texts before the headers: method, path, query and the route's id.
 const FIRST_HEADER: usize = 4;
+/// The name of a header that stands for more than are stored.
+const CUT: &str = "…";
 
 /// All text except the raw request is redacted and truncated before it is stored.
 #[derive(Clone, Default)]
@@ -56,7 +58,7 @@ pub(super) struct RecordedRequest {
     traceback: Option<Arc<Traceback>>,
     /// The errors that it has, or has mended, as they were then.
     errors: Vec<Arc<TrackedError>>,
-    set_cookies: Vec<SetCookie>,
+    set_cookies: Cookies<SetCookie>,
     routes: Option<Arc<RouteIndex>>,
     text: String,
     /// The end of each text: the first [`FIRST_HEADER`], then names and values in turn.
@@ -210,18 +212,7 @@ impl RecordedRequest {
 
     /// A call, without its content if that must not be shown.
     pub(super) fn shown_call(&self, call: &LibraryCall) -> LibraryCall {
-        match self.is_private {
-            true => LibraryCall { text: String::new(), values: None, error: None, ..call.clone() },
-            false => call.clone(),
-        }
-    }
-
-    fn shown_calls(&self, calls: &CallSummary) -> CallSummary {
-        let mut calls = calls.clone();
-        if let Some(repeated) = calls.repeated.as_mut().filter(|_| self.is_private) {
-            repeated.text.clear();
-        }
-        calls
+        if self.is_private { library_calls::without_content(call) } else { call.clone() }
     }
 
     /// Adds the times of the stream, which has ended.
@@ -250,6 +241,12 @@ impl RecordedRequest {
         self.time_ms.saturating_add(u64::try_from(self.total.as_millis()).unwrap_or(u64::MAX))
     }
 
+    /// When its response was sent, that of a stream completely.
+    pub(super) fn ended_at(&self) -> SystemTime {
+        let total = self.stream_end.map_or(self.total, |end| end.total);
+        SystemTime::UNIX_EPOCH + Duration::from_millis(self.time_ms) + total
+    }
+
     pub(super) fn summary(&self) -> RequestSummary {
         let [method, path, query, route] = std::array::from_fn(|position| self.text_at(position));
         let route = self.routes.as_ref().and_then(|routes| routes.find(route));
@@ -271,7 +268,7 @@ impl RecordedRequest {
             py_cpu_ms: self.cpu_time.map(ms),
             blocked_by: self.blocked_by.clone(),
             pool: self.pool,
-            call_summary: self.calls.as_deref().map(|calls| self.shown_calls(calls)),
+            call_summary: library_calls::shown_summary(self.calls.as_deref(), self.is_private),
             replay_of: self.replay_of.map(|id| id.to_string()),
             error: self.traceback.as_deref().map(ErrorSummary::from),
             response_type: self.response_header("content-type").map(str::to_owned),
@@ -289,13 +286,19 @@ impl RecordedRequest {
         self.header(self.request_ends, self.ends.len(), name)
     }
 
+    /// The cookies of the request; none, but noted, if its head is too large to be stored.
+    fn sent_cookies(&self, redactor: &Redactor) -> Cookies<SentCookie> {
+        let mut cookies = cookies::sent(self.raw.header("cookie"), redactor);
+        let shows = |name| self.request_header(name).is_some();
+        cookies.is_cut |= !self.raw.is_head_whole() && (shows("cookie") || shows(CUT));
+        cookies
+    }
+
     /// The names of the cookies of the request, and of the cookies that its response sets.
     pub(super) fn cookie_names(&self, redactor: &Redactor) -> [Option<String>; 2] {
-        let sent = cookies::sent(self.raw.header("cookie"), redactor);
-        let names = |names: Vec<String>| (!names.is_empty()).then(|| names.join(", "));
         [
-            names(sent.into_iter().map(|cookie| cookie.name).collect()),
-            names(self.set_cookies.iter().map(|cookie| cookie.name.clone()).collect()),
+            self.sent_cookies(redactor).names(|cookie| &cookie.name),
+            self.set_cookies.names(|cookie| &cookie.name),
         ]
     }
 
@@ -325,12 +328,15 @@ impl RecordedRequest {
         let response_headers = self.headers(self.request_ends, self.ends.len());
         let sent = self.stream.sent();
         let response_body = self.response_body(sent.as_ref());
+        let sent_cookies = self.sent_cookies(redactor);
         RequestDetail {
             summary: self.summary(),
             request_body: content(self.raw.request_body(), &request_headers, redactor),
             response_body: content(response_body, &response_headers, redactor),
-            request_cookies: cookies::sent(self.raw.header("cookie"), redactor),
-            response_cookies: self.set_cookies.clone(),
+            are_request_cookies_cut: sent_cookies.is_cut,
+            request_cookies: sent_cookies.shown,
+            are_response_cookies_cut: self.set_cookies.is_cut,
+            response_cookies: self.set_cookies.shown.clone(),
             request_headers,
             response_headers,
             traceback: self.traceback.as_deref().cloned(),
@@ -361,7 +367,7 @@ impl RecordedRequest {
             if self.text.len() - start > truncate::HEADERS {
                 self.text.truncate(before);
                 self.ends.truncate(ends);
-                self.add("…");
+                self.add(CUT);
                 self.add(&format!("({} headers more)", count - position));
                 return;
             }

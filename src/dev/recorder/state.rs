@@ -5,8 +5,7 @@ use std::sync::Arc;
 
 use crate::event::{ContractRecord, ReloadRecord};
 use crate::message::{
-    LibraryCall, Profile, RequestRecord, StartRecord, StreamEndRecord, Traceback, WorkerEvent,
-    unix_ms,
+    Profile, RequestRecord, StartRecord, StreamEndRecord, Traceback, WorkerEvent, unix_ms,
 };
 use crate::python_runtime::{PythonRuntime, ServingGeneration};
 
@@ -203,15 +202,6 @@ impl RecorderState {
         self.body_bytes -= freed;
         let seq = self.sequence.add(EventTypes::STREAM_END);
         push(&mut self.stream_ends, (seq, summary), MAX_STREAM_ENDS);
-    }
-
-    /// Adds a call to its request, which has ended if it streams its response.
-    pub(super) fn add_call(&mut self, request: u64, call: &Arc<LibraryCall>) {
-        self.calls.store(request, call);
-        match self.request_mut(request) {
-            Some(recorded) => recorded.add_call(call),
-            None => self.calls.add_running(request, call),
-        }
     }
 
     /// Replaces the profile of a request.

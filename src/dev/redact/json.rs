@@ -2,11 +2,11 @@
 //! was sent. Also reads truncated and invalid JSON.
 
 use super::names::SecretNames;
-use super::patterns::{MASK, push_redacted};
+use super::patterns::{KeyTexts, MASK, push_redacted};
 
 /// Adds the text to `redacted`, without the values of secret names and the matches of patterns.
 pub(super) fn push_redacted_json(redacted: &mut String, text: &str, names: &SecretNames) {
-    let mut rest = text;
+    let (mut rest, mut key) = (text, KeyTexts::default());
     while let Some(quote) = rest.find('"') {
         let (before, string) = rest.split_at(quote);
         push_redacted(redacted, before);
@@ -14,9 +14,14 @@ pub(super) fn push_redacted_json(redacted: &mut String, text: &str, names: &Secr
         let space = after.len() - after.trim_start().len();
         let value = match after[space..].strip_prefix(':') {
             Some(value) if names.is_secret(&unescape(string)) => value,
+            None if key.has(string) => {
+                redacted.extend(["\"", MASK, "\""]);
+                rest = after;
+                continue;
+            }
             // A value, or the name of a plain value.
             _ => {
-                push_redacted(redacted, string);
+                push_string(redacted, string);
                 rest = after;
                 continue;
             }
@@ -30,6 +35,18 @@ pub(super) fn push_redacted_json(redacted: &mut String, text: &str, names: &Secr
         rest = &value[end..];
     }
     push_redacted(redacted, rest);
+}
+
+/// Adds a string; a match of a pattern takes no quote.
+fn push_string(redacted: &mut String, string: &str) {
+    match string[1..].strip_suffix('"') {
+        Some(inner) => {
+            redacted.push('"');
+            push_redacted(redacted, inner);
+            redacted.push('"');
+        }
+        None => push_redacted(redacted, string),
+    }
 }
 
 /// The start of the arguments of a call, if some of them are positional.
@@ -112,6 +129,26 @@ mod tests {
         let mut redacted = String::new();
         push_redacted_json(&mut redacted, text, &SecretNames::default());
         redacted
+    }
+
+    #[test]
+    fn a_private_key_with_a_line_in_each_value_is_masked() {
+        let line = |text: &str| format!("{{\"n\": 1, \"line\": \"{text}\"}}\n");
+        let key =
+            ["-----BEGIN RSA PRIVATE KEY-----", "MIIEow", "AAAA", "-----END RSA PRIVATE KEY-----"];
+        let sent: String = ["a", key[0], key[1], key[2], key[3], "b"].map(line).concat();
+        let shown: String = ["a", MASK, MASK, MASK, MASK, "b"].map(line).concat();
+        assert_eq!(redacted(&sent), shown);
+        assert_eq!(
+            redacted(r#"{"lines": ["-----BEGIN PRIVATE KEY-----\n", "MIIEow"], "more": "cut"}"#),
+            format!(r#"{{"lines": ["{MASK}", "{MASK}"], "more": "{MASK}"}}"#)
+        );
+        for whole in [
+            r#"["-----BEGIN PRIVATE KEY-----\nMIIEow\n-----END PRIVATE KEY-----", "b"]"#,
+            r#"["-----BEGIN CERTIFICATE-----", "b"]"#,
+        ] {
+            assert!(redacted(whole).ends_with(r#", "b"]"#), "{whole}");
+        }
     }
 
     #[test]

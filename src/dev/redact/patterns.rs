@@ -41,6 +41,34 @@ fn may_match(value: &str) -> bool {
     })
 }
 
+/// The most texts of a private key that has a line in each.
+const MAX_KEY_TEXTS: usize = 200;
+
+/// Finds the texts of a private key that has a line in each, such as the values of JSON lines.
+#[derive(Default)]
+pub(super) struct KeyTexts {
+    /// How many more texts may belong to it.
+    left: usize,
+}
+
+impl KeyTexts {
+    /// Whether a text belongs to a key that a text before it has begun.
+    pub(super) fn has(&mut self, text: &str) -> bool {
+        let is_part = self.left > 0;
+        self.left = self.left.saturating_sub(1);
+        if text.contains("-----") {
+            let begun = text.rfind("-----BEGIN ").map(|at| &text[at..]);
+            let is_open = |rest: &str| !rest.contains("-----END ");
+            if begun.is_some_and(|rest| rest.contains("PRIVATE KEY-----") && is_open(rest)) {
+                self.left = MAX_KEY_TEXTS;
+            } else if !is_open(text) {
+                self.left = 0;
+            }
+        }
+        is_part
+    }
+}
+
 /// Adds a value to `text`, and replaces every match of a pattern.
 pub(super) fn push_redacted(text: &mut String, value: &str) {
     let mut from = 0;

@@ -134,7 +134,7 @@ function linkToReload(id) {
 }
 
 /** @param {{ log: LogLine, modules: Map<string, string> }} props */
-function Line({ log: { line, stream, level, logger, file, file_line, request, reload }, modules }) {
+function Line({ log: { line, stream, level, logger, file, file_line, request, reload, is_late }, modules }) {
   const about = level ?? (stream === "stderr" ? "stderr" : "print");
   const module = modules.get(file ?? "");
   return html`
@@ -143,7 +143,7 @@ function Line({ log: { line, stream, level, logger, file, file_line, request, re
       ${logger && html`<span>${visible(logger)}</span> `}
       ${file && html`<${SourceLink} file=${file} line=${file_line} /> `}
       ${module && html`<a href=${formatHash({ tab: "routes", q: file })} title="The routes of the module">module ${visible(module)}</a> `}
-      ${request && html`<a href=${linkToRequest(request, "logs")}>request #${visible(request)}</a>`}
+      ${is_late && "after the end of "}${request && html`<a href=${linkToRequest(request, "logs")}>request #${visible(request)}</a>`}
       ${reload && html`<a href=${linkToReload(reload)}>save #${reload}</a>`}
     </span>
   `;

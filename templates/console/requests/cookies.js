@@ -8,20 +8,23 @@ import { visible } from "../components/format.js";
 /** @import { RequestDetail, SetCookie } from "snaxum-events" */
 
 /** @param {{ request: RequestDetail }} props */
-export function Cookies({ request: { request_cookies: sent, response_cookies: set, time_ms, total_ms } }) {
+export function Cookies({ request }) {
+  const { request_cookies: sent, response_cookies: set, time_ms, total_ms } = request;
   return html`
     <h3>Sent by the client</h3>
     ${sent.length ? html`
       <table class="facts" aria-label="Cookies of the request" data-testid="sent-cookies">
         <tbody>${sent.map(({ name, value }) => html`<tr><th scope="row"><code>${visible(name)}</code></th><td><code>${value}</code></td></tr>`)}</tbody>
       </table>
-    ` : html`<p class="dim">none</p>`}
+    ` : !request.are_request_cookies_cut && html`<p class="dim">none</p>`}
+    ${request.are_request_cookies_cut && html`<p class="warn">▲ ${sent.length ? "More than these" : "They"} are not stored: the head is larger than 16 KiB, or has more than 100 cookies.</p>`}
     <h3>Set by the response</h3>
     ${set.length ? html`
       <table class="facts" aria-label="Cookies of the response" data-testid="set-cookies">
         <tbody>${set.map((cookie) => html`<tr><th scope="row"><code>${visible(cookie.name)}</code></th><td><code>${cookie.value}</code><${Attributes} cookie=${cookie} set_ms=${time_ms + total_ms} /></td></tr>`)}</tbody>
       </table>
-    ` : html`<p class="dim">none</p>`}
+    ` : !request.are_response_cookies_cut && html`<p class="dim">none</p>`}
+    ${request.are_response_cookies_cut && html`<p class="warn">▲ ${set.length ? "More than these" : "They"} are not stored: the response sets more than 100 cookies, or more than 32 KiB of them.</p>`}
     <p class="dim">The values of cookies are masked.</p>
   `;
 }

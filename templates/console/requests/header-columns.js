@@ -1,7 +1,7 @@
 // Columns of headers and cookies, which the user adds to the list of requests by name.
 //
 // Owns the chosen names, which outlive the page, and the fetched values. The server stores them for its newest
-// requests only, so an older row has them if it was listed while the column was there.
+// requests only, so an older row has them if it was listed while the column was there; else it is "not stored".
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { visible } from "../components/format.js";
@@ -11,13 +11,15 @@ import { fetchJson } from "../server/api.js";
 /** @import { ListedRequest } from "../types.js" */
 
 /** @typedef {{ kind: "request" | "response" | "cookie" | "cookies", name: string }} Chosen a header, a cookie, or all cookies */
-/** The values of a request, by the names of the columns. @typedef {Map<string, string | null>} Values */
+/** The values of a request, by the names of the columns; null if the server has dropped them. @typedef {Map<string, string | null> | null} Values */
 
 const KEY = "snaxum.headers.requests";
 // As many as the server returns for one query.
 const MAX_CHOSEN = 20;
 // The requests that the server stores, and the requests of the page.
 const [STORED, MAX_VALUES] = [500, 10_000];
+// The server's mark for more cookies than it stores.
+const CUT = "…";
 // A burst of requests is one query.
 const PAUSE_MS = 500;
 
@@ -70,10 +72,12 @@ function columnTitle({ kind, name }) {
 function columnOf(chosen, values) {
   const name = columnName(chosen);
   const value = (/** @type {ListedRequest} */ { id }) => values.of(id)?.get(name);
+  const shown = (/** @type {ListedRequest} */ request) => value(request) ?? (values.of(request.id) === null ? "not stored" : "–");
+  const about = (/** @type {ListedRequest} */ request) => value(request) ?? (values.of(request.id) === null ? `The server has the headers of its newest ${STORED} requests` : "");
   return {
     name, title: columnTitle(chosen), hint: KINDS[chosen.kind].toLowerCase(), min: 9, rank: 8, isAdded: true,
     sortBy: value,
-    cell: (request) => html`<span title=${visible(value(request) ?? "")}>${visible(value(request) ?? "–")}</span>`,
+    cell: (request) => html`<span title=${visible(about(request))}>${visible(shown(request))}</span>`,
     cellClass: () => "dim",
   };
 }
@@ -102,17 +106,17 @@ function useValues(runId, requests, chosen) {
     let isBusy = false;
     async function next() {
       timer = undefined;
-      const missing = newest.current.slice(0, STORED).filter(({ id }) => !byId.has(id));
+      const missing = newest.current.filter(({ id }) => !byId.has(id));
       if (!missing.length) return;
       if (!document.hidden) {
         isBusy = true;
         try {
           // A request may end after others that began later.
-          const after = Math.min(...missing.map(({ id }) => Number(id))) - 1;
+          const after = missing.reduce((least, { id }) => Math.min(least, Number(id)), Infinity) - 1;
           const rows = await fetchValues(after, chosen, controller.signal);
           for (const [id, values] of rows) byId.set(id, values);
           // The server has dropped the others.
-          for (const { id } of missing) if (!byId.has(id)) byId.set(id, new Map());
+          for (const { id } of missing) if (!byId.has(id)) byId.set(id, null);
           for (const id of byId.keys()) if (byId.size > MAX_VALUES) byId.delete(id);
           setVersion((version) => version + 1);
         } catch {
@@ -154,7 +158,8 @@ async function fetchValues(after, chosen, signal) {
     const byName = new Map();
     request.forEach((name, index) => byName.set(`request-${name}`, values[index]));
     response.forEach((name, index) => byName.set(`response-${name}`, values[request.length + index]));
-    for (const name of names("cookie")) byName.set(`cookie-${name}`, [sent.includes(name) && "sent", set.includes(name) && "set"].filter(Boolean).join(", ") || null);
+    const isCut = sent.includes(CUT) || set.includes(CUT);
+    for (const name of names("cookie")) byName.set(`cookie-${name}`, [sent.includes(name) && "sent", set.includes(name) && "set"].filter(Boolean).join(", ") || (isCut ? CUT : null));
     byName.set("cookies-", [sent.join(", "), set.length && `sets ${set.join(", ")}`].filter(Boolean).join("; ") || null);
     return [id, byName];
   });

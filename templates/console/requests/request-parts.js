@@ -32,6 +32,7 @@ export function partsOf(request, { state, select, choose }) {
   const report = state.profiles.get(id);
   const hasProfile = Boolean(report) || request.has_profile || (canProfile(request) && asksForProfile(request));
   const cookies = request.request_cookies.length + request.response_cookies.length;
+  const isCut = request.are_request_cookies_cut || request.are_response_cookies_cut;
   /** @type {(TabPart | "" | null | undefined | false)[]} */
   const parts = [
     { name: "response", title: "Response", content: html`<${ResponsePart} request=${request} />` },
@@ -39,7 +40,7 @@ export function partsOf(request, { state, select, choose }) {
     ...partsOfSummary(request, { select, profiler: !hasProfile && canProfile(request) && html`<${ReplayProfiled} request=${request} select=${select} choose=${choose} />` }),
     hasProfile && { name: "profile", title: "Profile", content: html`<${ProfileView} id=${id} report=${report} />` },
     request.calls.length > 0 && { name: "calls", title: "Calls", count: request.call_summary?.count ?? request.calls.length, content: html`<${Calls} request=${request} />` },
-    cookies > 0 && { name: "cookies", title: "Cookies", count: cookies, content: html`<${Cookies} request=${request} />` },
+    (cookies > 0 || isCut) && { name: "cookies", title: "Cookies", count: cookies, content: html`<${Cookies} request=${request} />` },
     messages.length > 0 && { name: "messages", title: "Messages", count: messages.length, content: html`<${Messages} request=${request} messages=${messages} />` },
     logs.length > 0 && { name: "logs", title: "Logs", count: logs.length, content: html`<${Logs} lines=${logs} />` },
     traceback && {
@@ -135,11 +136,13 @@ function Messages({ request: { id, time_ms, close }, messages }) {
   return html`<${EntryList} entries=${entries} label="Messages" word="message" testId="messages" place=${`messages ${id} ${time_ms}`} isOpen=${!close} />`;
 }
 
+const LATE = "The request had ended: a thread, a task or a function that it has started wrote this";
+
 /** @param {{ lines: LogLine[] }} props */
 export function Logs({ lines }) {
   return html`
     <pre class="logs" tabindex="0" data-testid="logs">${lines.map(
-      ({ time_ms, stream, line }) => html`<span class="dim">${timeOfDay(time_ms)}</span> ${stream === "stderr" && html`<span class="warn">stderr </span>`}${visible(line)}${"\n"}`,
+      ({ time_ms, stream, line, is_late }) => html`<span class="dim">${timeOfDay(time_ms)}</span> ${is_late && html`<span class="dim" title=${LATE}>after the end </span>`}${stream === "stderr" && html`<span class="warn">stderr </span>`}${visible(line)}${"\n"}`,
     )}</pre>
   `;
 }
