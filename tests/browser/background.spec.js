@@ -1,5 +1,6 @@
 // Functions after a response: while they run, and below their request with their time and their exception.
 
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `import threading
@@ -28,14 +29,7 @@ def release() -> str:
 
 test.use({ files: { "orders.py": APP } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 test("a function after a response is shown while it runs, and then below its request", async ({ page, world }) => {
   expect(await (await world.get("/order")).text()).toBe("accepted"); // the client waits for none of them

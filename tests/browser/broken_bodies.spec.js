@@ -1,5 +1,6 @@
 // Bodies that are not what they claim, or more than a page can draw: shown as far as they go, and nothing runs.
 
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 // Arrow streams of pyarrow. Nulls take no bytes: these have a billion of them as rows, in one list, in one list of
@@ -86,14 +87,7 @@ async def flood(ws: WebSocket):
 // The page asks for the bytes of a body that the server refuses.
 test.use({ files: { "app.py": APP }, expectedErrors: /status of 409/ });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 const content = (page) => page.getByRole("tabpanel", { name: "Response" }).getByTestId("content");
 

@@ -1,5 +1,6 @@
 // An open request: its parts as tabs, by mouse, by keyboard and by link.
 
+const { openBeforeEach, row } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const SHOP = `from snaxum import Request, route
@@ -22,17 +23,9 @@ def boom(request: Request) -> dict:
 
 test.use({ files: { "shop.py": SHOP } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 const tab = (page, name) => page.getByRole("tab", { name });
-const row = (page, text) => page.getByTestId("request-row").filter({ hasText: text });
 const names = (page) => page.getByRole("tab").evaluateAll((tabs) => tabs.map((each) => each.textContent.trim()));
 
 // Opens a request and waits until its details are loaded.

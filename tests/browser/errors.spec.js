@@ -1,5 +1,6 @@
 // The Errors tab: states of errors, steps by key, dependants, and the report for an assistant.
 
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `from snaxum import Request, route
@@ -23,14 +24,7 @@ def find(request: Request) -> dict:
 
 test.use({ files: { "app.py": APP } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 test("an error stays under traffic, is mended by a save, and comes back", async ({ page, world }) => {
   await world.get("/find/milk");

@@ -1,5 +1,6 @@
 // The Logs tab: one timeline, its filter, and the links of its lines.
 
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `import logging
@@ -23,14 +24,7 @@ def boom(request: Request):
 
 test.use({ files: { "app.py": APP } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 test("printed and logged lines are one timeline with requests and reloads, and link to what wrote them", async ({ page, world }) => {
   await page.getByTestId("tab-logs").click();

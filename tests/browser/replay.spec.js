@@ -1,5 +1,6 @@
 // Replaying a request: unchanged, edited, and pinned until it passes.
 
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `from snaxum import route
@@ -12,14 +13,7 @@ def share(request):
 
 test.use({ files: { "app.py": APP }, expectedErrors: /status of 4/ });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 test("a pinned failure is replayed after a save, and passes once the code is fixed", async ({ page, world }) => {
   await world.get("/share");

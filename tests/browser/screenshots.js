@@ -29,7 +29,7 @@ class Shots {
       await this.page.setViewportSize({ width, height });
       for (const colorScheme of SCHEMES) {
         await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-        // Parts that follow the size, such as the columns of a table, is drawn in the next frames.
+        // Parts that follow the size, such as the columns of a table, are drawn in the next frames.
         await this.page.evaluate(() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve))));
         const file = path.join(this.target, `${[name, size === "large" ? "" : size, colorScheme].filter(Boolean).join("-")}.png`);
         await this.page.screenshot({ path: file });
@@ -101,7 +101,7 @@ async function screens(page, world, shots) {
   // More requests than there are threads, which the first two have.
   const send = async (address) => (await world.get(address)).text();
   const reports = [send("/report"), send("/report")];
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await bothThreadsAreBusy(page, world, reports);
   await Promise.all([...reports, ...["/items/3", "/report", "/items/1"].map(send)]);
   await order(world, { item: "tea", count: 3 });
   await (await world.get("/sales")).text();
@@ -163,6 +163,14 @@ async function screens(page, world, shots) {
   await page.setExtraHTTPHeaders({ accept: "text/html" });
   await page.goto(new URL("/item/1", world.app).href);
   await shots.take("not-found");
+}
+
+// Asks again and again: no event reports that a handler begins.
+async function bothThreadsAreBusy(page, world, reports) {
+  let isOver = false;
+  Promise.race(reports).then(() => (isOver = true));
+  const threads = async () => (await (await page.request.get(new URL("/__snaxum/api/workers", world.app).href)).json()).dispatch;
+  while (!isOver && (await threads()).filter(({ request }) => request).length < 2);
 }
 
 async function order(world, body) {

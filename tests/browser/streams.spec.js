@@ -1,5 +1,6 @@
 // The bodies of streams: each event, line or piece with its time, while the stream is sent and after its end.
 
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `import asyncio
@@ -45,14 +46,7 @@ def whole():
 
 test.use({ files: { "app.py": APP } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 const content = (page) => page.getByRole("tabpanel", { name: "Response" }).getByTestId("content");
 

@@ -5,6 +5,7 @@
 const { execFileSync } = require("node:child_process");
 const fs = require("node:fs");
 const path = require("node:path");
+const { row } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const PRICES = `TAX = 0.2
@@ -92,7 +93,6 @@ test.afterEach(({ errors }) => {
   expect(errors).toEqual([]);
 });
 
-const row = (page, text) => page.getByTestId("request-row").filter({ hasText: text });
 const tab = (page, name) => page.getByTestId(`tab-${name}`);
 const lineOf = (text) => SHOP.split("\n").findIndex((line) => line.includes(text)) + 1;
 const hands = (page) => page.evaluate(() => window.hands);

@@ -1,5 +1,6 @@
 // The times of a request: of a stream to its end, with the first byte marked, and phases that add up.
 
+const { openBeforeEach, row } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const APP = `import asyncio
@@ -33,16 +34,7 @@ def boom(request):
 
 test.use({ files: { "app.py": APP } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
-
-const row = (page, text) => page.getByTestId("request-row").filter({ hasText: text });
+openBeforeEach();
 
 test("the time of a stream grows to its end, and its first byte is marked", async ({ page, world }) => {
   const response = await world.get("/parts");

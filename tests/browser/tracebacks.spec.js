@@ -1,5 +1,6 @@
 // Tracebacks and reloads: the order of frames, changed sources, and why a module ran.
 
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const STOCK = `LEFT = {"tea": 0}
@@ -20,14 +21,7 @@ def share(request: Request) -> dict:
 
 test.use({ files: { "shop.py": SHOP, "stock.py": STOCK } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 test("a traceback is shown newest first or in Python's order, and the choice is remembered", async ({ page, world }) => {
   await world.get("/share/tea");

@@ -2,6 +2,7 @@
 
 const fs = require("node:fs");
 const { AxeBuilder } = require("@axe-core/playwright");
+const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
 // Both are the frame {"city": ["Graz", "Linz", null], "sales": [120, 95, 310], "api_token": ["t0ps3cret", "b", "c"]},
@@ -135,14 +136,7 @@ async def echo(ws: WebSocket):
 
 test.use({ files: { "app.py": APP } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
+openBeforeEach();
 
 const content = (page) => page.getByRole("tabpanel", { name: "Response" }).getByTestId("content");
 const cells = (page, row) => content(page).locator("tbody tr[aria-rowindex]").nth(row).getByRole("gridcell");

@@ -1,5 +1,6 @@
 // WebSockets of the app: their messages as a part of the request, live, and their end.
 
+const { openBeforeEach, row } = require("./requests_page");
 const { expect, test } = require("./world");
 
 const CHAT = `from snaxum import WebSocket, websocket
@@ -16,16 +17,7 @@ async def boom(ws: WebSocket):
 
 test.use({ files: { "chat.py": CHAT } });
 
-test.beforeEach(async ({ page, world }) => {
-  await world.start();
-  await world.open(page);
-});
-
-test.afterEach(({ errors }) => {
-  expect(errors).toEqual([]);
-});
-
-const row = (page, text) => page.getByTestId("request-row").filter({ hasText: text });
+openBeforeEach();
 
 // Opens a WebSocket of the app, in the page of the console.
 function connect(page, path) {

@@ -1,12 +1,9 @@
 //! The API of the console beside the event stream: sources, matches, workers; and the size of its page.
 
-use std::fs;
-use std::path::Path;
-
 use reqwest::Method;
 use serde_json::{Value, json};
 
-use super::support::{Project, Server, in_time, send};
+use super::support::{Project, Server, console_files, in_time, send};
 
 const APP: &str = r#"import _gate
 import tasks
@@ -285,23 +282,11 @@ async fn a_request_whose_client_disconnected_is_listed_with_status_499() {
 }
 
 /// The names of all scripts and styles of the console, the vendored ones included.
-fn assets() -> Vec<String> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/console");
-    let mut folders = vec![root.clone()];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a directory") {
-            let path = entry.expect("one").path();
-            let name =
-                path.strip_prefix(&root).expect("it is below").to_string_lossy().into_owned();
-            if path.is_dir() {
-                folders.push(path);
-            } else if [".js", ".css", ".js.gz"].iter().any(|end| name.ends_with(end)) {
-                found.push(name.trim_end_matches(".gz").to_owned());
-            }
-        }
-    }
-    found
+fn assets() -> impl Iterator<Item = String> {
+    let names = console_files().into_iter().map(|(name, _)| name);
+    let ends = [".js", ".css", ".js.gz"];
+    let served = names.filter(move |name| ends.iter().any(|end| name.ends_with(end)));
+    served.map(|name| name.trim_end_matches(".gz").to_owned())
 }
 
 /// The bytes that a browser receives for these paths, with this encoding.
@@ -319,8 +304,7 @@ async fn received(server: &Server, paths: &[String], encoding: &str) -> usize {
 #[tokio::test]
 async fn a_browser_receives_less_than_300_kb_for_all_of_the_console() {
     let server = app(&[]).await;
-    let paths: Vec<String> =
-        assets().iter().map(|name| format!("/__snaxum/assets/{name}")).collect();
+    let paths: Vec<String> = assets().map(|name| format!("/__snaxum/assets/{name}")).collect();
     assert!(paths.len() > 50, "{paths:?}");
 
     let bytes = received(&server, &paths, "gzip").await;

@@ -11,7 +11,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::support::{Console, Project, Server, in_time, send};
+use super::support::{Console, Project, Server, console_files, in_time, send};
 
 const APP: &str = r#"
 from snaxum import Request, route
@@ -82,23 +82,10 @@ async fn no_body_and_no_frame_contains_the_token() {
     assert_eq!(links, 1, "the link is printed once");
 }
 
-/// The path and the text of each asset that is our own.
-fn assets() -> Vec<(String, String)> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("templates/console");
-    let mut folders = vec![root.clone()];
-    let mut found = Vec::new();
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).expect("a directory") {
-            let path = entry.expect("one").path();
-            if path.is_dir() && !path.ends_with("vendor") {
-                folders.push(path);
-            } else if path.is_file() {
-                let name = path.strip_prefix(&root).expect("it is below").to_string_lossy();
-                found.push((name.into_owned(), fs::read_to_string(&path).expect("UTF-8")));
-            }
-        }
-    }
-    found
+/// The name and the text of each asset that is our own.
+fn assets() -> impl Iterator<Item = (String, String)> {
+    let own = console_files().into_iter().filter(|(name, _)| !name.starts_with("vendor/"));
+    own.map(|(name, path)| (name, fs::read_to_string(path).expect("UTF-8")))
 }
 
 #[test]

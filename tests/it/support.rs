@@ -5,6 +5,7 @@
 
 mod apps;
 mod console;
+mod console_files;
 mod output;
 mod process;
 mod reply;
@@ -27,6 +28,7 @@ use tokio_tungstenite::tungstenite::{self};
 use apps::GATE;
 pub(crate) use apps::app_returning;
 pub(crate) use console::Console;
+pub(crate) use console_files::console_files;
 pub(crate) use output::Output;
 pub(crate) use process::Process;
 use process::ProcessGroup;

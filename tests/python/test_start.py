@@ -93,16 +93,16 @@ LATER = (
 )
 
 
+def printed_by(program: str) -> str:
+    """Run a program with the framework and without site packages."""
+    command = [sys.executable, "-S", "-c", program]
+    environment = {"PYTHONPATH": str(PYTHON)}
+    run = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    return run.stdout
+
+
 def test_a_plain_route_imports_only_what_it_needs() -> None:
-    command = [sys.executable, "-S", "-c", PROGRAM]
-    run = subprocess.run(
-        command,
-        env={"PYTHONPATH": str(PYTHON)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    imported = set(run.stdout.split())
+    imported = set(printed_by(PROGRAM).split())
     assert "snaxum.routing" in imported
     assert sorted(imported & set(LATER)) == []
 
@@ -121,15 +121,7 @@ print(*names - set(sys.modules))
 
 
 def test_a_server_that_has_started_imports_what_later_requests_may_need() -> None:
-    command = [sys.executable, "-S", "-c", SETTLED]
-    run = subprocess.run(
-        command,
-        env={"PYTHONPATH": str(PYTHON)},
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    left, none = run.stdout.splitlines()
+    left, none = printed_by(SETTLED).splitlines()
     assert left.split()
     assert all(name.startswith("snaxum._reload.") for name in left.split())
     assert none == ""
