@@ -2,6 +2,8 @@
 //!
 //! Owns the template engine; knows nothing of requests.
 
+mod python_source;
+
 use std::sync::OnceLock;
 
 use minijinja::{Environment, context};
@@ -10,6 +12,8 @@ use rust_embed::Embed;
 
 use crate::escape::escape_lines;
 use crate::message::Traceback;
+
+use python_source::{Piece, color_lines, split_pieces};
 
 #[derive(Embed)]
 #[folder = "templates"]
@@ -95,12 +99,12 @@ pub(crate) fn render(name: &str, context: minijinja::Value) -> String {
 struct MarkedLine {
     number: u32,
     fails: bool,
-    before: String,
-    fault: String,
-    after: String,
+    before: Vec<Piece>,
+    fault: Vec<Piece>,
+    after: Vec<Piece>,
 }
 
-/// Splits the lines of a frame around the expression that failed.
+/// Colors the lines of a frame, and splits them around the expression that failed.
 fn marked(frame: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error> {
     let number = |value: &minijinja::Value, name: &str| {
         Ok::<_, minijinja::Error>(u32::try_from(value.get_attr(name)?).ok())
@@ -108,10 +112,15 @@ fn marked(frame: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error
     let first = number(frame, "line")?.unwrap_or_default();
     let last = number(frame, "end_line")?.unwrap_or(first);
     let (column, end_column) = (number(frame, "column")?, number(frame, "end_column")?);
-    let mut lines = Vec::new();
+    let mut texts = Vec::new();
     for line in frame.get_attr("source")?.try_iter()? {
-        let at = number(&line, "line")?.unwrap_or_default();
-        let text = line.get_attr("text")?.to_string();
+        texts
+            .push((number(&line, "line")?.unwrap_or_default(), line.get_attr("text")?.to_string()));
+    }
+    let colored = color_lines(texts.iter().map(|(_, text)| text.as_str()));
+    let mut lines = Vec::new();
+    for ((at, text), pieces) in texts.iter().zip(colored) {
+        let at = *at;
         let fails = (first..=last).contains(&at);
         let [before, fault, after] = match column {
             Some(column) if fails => {
@@ -122,21 +131,20 @@ fn marked(frame: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error
                     None if at == last => from + 1,
                     _ => usize::MAX,
                 };
-                split_at_two(&text, from, to)
+                split_at_two(pieces, from, to)
             }
-            _ => [text, String::new(), String::new()],
+            _ => [pieces, Vec::new(), Vec::new()],
         };
         lines.push(MarkedLine { number: at, fails, before, fault, after });
     }
     Ok(minijinja::Value::from(minijinja::value::Serde(lines)))
 }
 
-/// Splits a text before two of its characters.
-fn split_at_two(text: &str, from: usize, to: usize) -> [String; 3] {
-    let part = |start: usize, end: usize| -> String {
-        text.chars().skip(start).take(end.saturating_sub(start)).collect()
-    };
-    [part(0, from), part(from, to), part(to.max(from), usize::MAX)]
+/// Splits a line before two of its characters.
+fn split_at_two(pieces: Vec<Piece>, from: usize, to: usize) -> [Vec<Piece>; 3] {
+    let [before, rest] = split_pieces(pieces, from);
+    let [fault, after] = split_pieces(rest, to.saturating_sub(from));
+    [before, fault, after]
 }
 
 #[cfg(test)]
@@ -186,10 +194,16 @@ mod tests {
     #[test]
     fn the_failed_expression_is_underlined_by_characters() {
         let page = error_of(&raised("ValueError", "é = <x> + 1", 4, 7));
-        assert!(page.contains("é = <mark>&lt;x&gt;</mark> + 1"), "{page}");
-        let lines = [(0, 1), (99, 120), (4, 2)];
-        for (from, to) in lines {
-            assert_eq!(split_at_two("abcdef", from, to).concat(), "abcdef", "{from} {to}");
+        let marked = "é = <mark>&lt;x&gt;</mark> + <span class=\"py-number\">1</span>";
+        assert!(page.contains(marked), "{page}");
+        let page = error_of(&raised("ValueError", "x = 'a<b'", 6, 8));
+        let string = |text: &str| format!("<span class=\"py-string\">{text}</span>");
+        let marked =
+            format!("{}<mark>{}</mark>{}", string("&#x27;a"), string("&lt;b"), string("&#x27;"));
+        assert!(page.contains(&marked), "{page}");
+        for (from, to) in [(99, 120), (4, 2)] {
+            let page = error_of(&raised("ValueError", "abcdef", from, to));
+            assert!(!page.contains("<mark>") && page.contains("abcdef</code>"), "{page}");
         }
     }
 

@@ -184,6 +184,20 @@ test("a 404 and a 405 page link to near routes", async ({ page, world }) => {
   await expect(console.locator('[data-key="POST /boom"]')).toBeFocused();
 });
 
+test("the source on an error page has the same colors without scripts", async ({ page, browser, world }) => {
+  const pieces = (lines) => lines.map((line) => [...line.querySelectorAll('[class^="py-"]')].map(({ className, textContent }) => `${className} ${textContent}`).filter((piece) => piece.trim()));
+  const colors = (place) => place.locator(".source code").evaluateAll(pieces);
+  await page.goto(`${world.app}boom`);
+  await expect(page.getByTestId("traceback")).toBeVisible();
+  const context = await browser.newContext();
+  const plain = await context.newPage();
+  await plain.route("**/__snaxum/**", (route) => route.abort());
+  await plain.goto(`${world.app}boom`);
+  await expect(plain.locator(".failing mark .py-keyword")).toHaveText("raise");
+  expect(await colors(plain)).toEqual(await colors(page.getByTestId("traceback")));
+  await context.close();
+});
+
 test.describe("without JavaScript", () => {
   test.use({ javaScriptEnabled: false });
 
