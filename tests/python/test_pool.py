@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import threading
 import time
@@ -114,6 +115,35 @@ def test_a_worker_with_new_code_is_reported_once() -> None:
     finally:
         publish(GENERATION)
     assert [(each["change"], each["generation"]) for each in events] == [("updated", 2)]
+
+
+def test_the_loop_does_not_wait_while_a_worker_gets_changed_code() -> None:
+    of, _, pipe = worker()
+    made: Any = pool(of, lambda: None)
+    made.__dict__.update(_idle=[of], _closed=False, _problem=None, _on_event=None)
+    made.__dict__.update(_starting=0, _not_started_at=0.0, _lock=threading.Lock())
+    has_sent, by = threading.Event(), list[str]()
+
+    def send_bytes(_: bytes) -> None:
+        by.append(threading.current_thread().name)
+        has_sent.set()
+
+    async def submit(task: Task) -> None:
+        made.run(task)
+        assert await asyncio.to_thread(has_sent.wait, 60)
+        has_sent.clear()
+
+    pipe.send_bytes = send_bytes  # type: ignore[method-assign]
+    sources = SimpleNamespace(by_path=dict)
+    second: Any = SimpleNamespace(number=2, sources=sources, ran={}, variables={})
+    publish(second)
+    try:
+        for _ in range(2):
+            asyncio.run(submit(Task(max, (1, 2), {}, None)))
+            made._idle.append(of)
+    finally:
+        publish(GENERATION)
+    assert by == ["snaxum-send", "MainThread"]
 
 
 def test_an_event_is_utf_8_whatever_the_task_is_called() -> None:

@@ -28,7 +28,7 @@ from . import output
 from .events import MAX_EXITS, WorkerExit, to_event
 from .executor import PoolUnavailable, TaskPool, died, shut_down
 from .process import NotStarted, WorkerProcess, resident_bytes
-from .sending import ROOM, send_large
+from .sending import send_large
 from .task import Task, load_reply
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Pool(TaskPool):
             if worker is None and problem is None:
                 self._waiting.append(task)
                 self._add_workers()
-        if worker is not None and len(task.payload) > ROOM:
+        if worker is not None and not worker.has_room(task, self._generation_of(task)):
             send_large(partial(self._run_on, worker, task))
         elif worker is not None:
             self._run_on(worker, task)

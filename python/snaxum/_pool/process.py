@@ -25,6 +25,7 @@ from .._runtime.generations import Generation
 from . import worker
 from .events import WorkerExit
 from .launch import Launched, Pipe, describe_end
+from .sending import ROOM
 from .task import Task
 from .timers import timers
 
@@ -125,7 +126,7 @@ class WorkerProcess:
     def send(self, task: Task, generation: Generation) -> bool:
         """Send a task, with the changes of the code since the last; False if it is dead."""
         message = task.payload
-        if generation.number != self.generation and generation.sources is not None:
+        if generation.sources is not None and self.needs_code(generation):
             sources = generation.sources.by_path()
             changed = {
                 path: source.content
@@ -149,6 +150,14 @@ class WorkerProcess:
                 self.take_task()
                 return False
         return True
+
+    def needs_code(self, generation: Generation) -> bool:
+        """Report whether the code of a generation goes to it with its next task."""
+        return generation.number != self.generation and generation.sources is not None
+
+    def has_room(self, task: Task, generation: Generation) -> bool:
+        """Report whether its pipe takes a task at once: changed code of any size goes with it."""
+        return len(task.payload) <= ROOM and not self.needs_code(generation)
 
     def take_task(self) -> Task | None:
         """Return the running task, and record that none runs."""
