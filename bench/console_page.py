@@ -12,6 +12,7 @@ import json
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from statistics import median
@@ -22,9 +23,10 @@ import load
 import machine
 import peers
 import rates
-from load import WORKLOADS, LoadError
+import shown_bodies
+from load import PACED_HELLO, WORKLOADS, LoadError
 from options import at_least_one
-from servers import ServerError, running
+from servers import Server, ServerError, running
 from setup import BENCH, ROOT, Installation, SetupError, frozen, install_for_console
 from targets import Target, judged
 
@@ -63,6 +65,7 @@ def main() -> int:
 def _targets(installation: Installation, rounds: int) -> Iterator[Target]:
     cores = machine.choose_cores()
     yield from _in_browser(installation, cores)
+    yield from _beside_bodies(installation, cores, rounds)
     _progress("the recorder")
     added = {number: _recorder_us(installation, cores) for number in range(rounds)}
     yield Target("CPU that dev mode adds to a request", 2.6, "µs", added, at_most=True)
@@ -96,6 +99,41 @@ def _in_browser(installation: Installation, cores: machine.Cores) -> Iterator[Ta
             yield Target(what, bound, unit, dict(enumerate(values)), at_most=True)
         else:
             _progress(f"{name}: {median(values) / 1000:.0f} kB")
+
+
+def _beside_bodies(
+    installation: Installation, cores: machine.Cores, rounds: int
+) -> Iterator[Target]:
+    """The p99 of the app while the console shows a body, against a plain one in the same round."""
+
+    def p99_us(body: str) -> float:
+        def meanwhile(server: Server) -> AbstractContextManager[None]:
+            return shown_bodies.shown(server, body)
+
+        record = rates.measure(
+            _DEV,
+            PACED_HELLO,
+            CONNECTIONS,
+            installation,
+            cores,
+            seconds=3,
+            prepare=shown_bodies.write,
+            meanwhile=meanwhile,
+        )
+        return float(record["p99_us"])
+
+    by_round: list[dict[str, float]] = []
+    for number in range(rounds):
+        _progress(f"the app while a body is shown, round {number + 1} of {rounds}")
+        by_round.append({body: p99_us(body) for body in shown_bodies.BODIES})
+        _progress(
+            "p99 in µs: " + ", ".join(f"{body} {us:.0f}" for body, us in by_round[-1].items())
+        )
+    plain, *hard = shown_bodies.BODIES
+    for body in hard:
+        found = {number: each[body] / each[plain] for number, each in enumerate(by_round)}
+        what = f"p99 of the app, paced, while the console shows {body!r}, against a plain body"
+        yield Target(what, 1.1, "×", found, at_most=True)
 
 
 def _recorder_us(installation: Installation, cores: machine.Cores) -> float:
