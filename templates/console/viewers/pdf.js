@@ -19,6 +19,6 @@ export function Pdf({ bytes, path }) {
         ${title && html`<tr><th scope="row">Title</th><td>${visible(title)}</td></tr>`}
       </tbody>
     </table>
-    <p><a href=${documentUrl(path)} target="_blank" rel="noopener noreferrer">Open it in a tab</a> <span class="dim">A PDF is not drawn here: the browser's viewer runs the scripts in it.</span></p>
+    <p><a href=${documentUrl(path)} target="_blank" rel="noopener noreferrer">Open it in a tab</a> <span class="dim">A PDF is not drawn here: the browser's viewer runs the scripts in it. A figure that is returned as SVG or PNG is shown.</span></p>
   `;
 }
