@@ -9,7 +9,7 @@ import { offeredActions, perform } from "./actions.js";
 const HELP = [
   ["1 – 7", "go to a tab"],
   ["/", "filter the list; Esc clears the filter"],
-  ["Ctrl+K", "find a command, a route or a request"],
+  ["Ctrl+K", "find a command, a route, a request or the handler of a path"],
   ["j k", "the next and the previous row; they open it while one is open"],
   ["↑ ↓ Home End", "move between rows"],
   ["Enter", "open a row"],

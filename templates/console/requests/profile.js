@@ -5,6 +5,8 @@
 
 import { html, useEffect, useMemo, useRef, useState } from "../vendor/preact-htm.js";
 import { milliseconds, pluralize, visible } from "../components/format.js";
+import { colored } from "../errors/code-frame.js";
+import { colorLines } from "../errors/python-source.js";
 import { SourceLink } from "../components/source-link.js";
 import { useFetch } from "../server/use-fetch.js";
 
@@ -167,10 +169,11 @@ function navigateBoxes(event, boxes) {
 
 /** @param {{ source: ProfiledSource, total_ms: number }} props */
 function HeatedSource({ source: { function: name, file, line: first, lines }, total_ms }) {
+  const pieces = colorLines(lines.map(({ text }) => text));
   return html`
     <h3><code>${visible(name)}</code> <span class="dim">in</span> <${SourceLink} file=${file} line=${first} /></h3>
-    <pre class="source bordered heat" tabindex="0" data-testid="heat">${lines.map(({ line, text, ms }) => html`
-      <span class="line" key=${line}><span class=${`heat-cell ${heatClass(ms / total_ms)}`}>${ms > 0 ? milliseconds(ms) : ""}</span><span class="gutter">${line}</span><code>${visible(text)}</code></span>
+    <pre class="source bordered heat" tabindex="0" data-testid="heat">${lines.map(({ line, ms }, index) => html`
+      <span class="line" key=${line}><span class=${`heat-cell ${heatClass(ms / total_ms)}`}>${ms > 0 ? milliseconds(ms) : ""}</span><span class="gutter">${line}</span><code>${colored(pieces[index])}</code></span>
     `)}</pre>
   `;
 }

@@ -122,11 +122,13 @@ export function Actions({ request, state, part }) {
     <div class="actions">
       ${!isCall && html`<${CopyButton} label="Copy as cURL" text=${() => curlCommand(request, location.origin)} />`}
       ${!isCall && html`<${CopyMenu} request=${request} />`}
-      ${masked.length > 0 && html`<${CopyButton} label="Copy as cURL with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} />`}
       <${CopyButton} label="Copy for an assistant" text=${() => markdownReport(request, state, server)} />
       <${CopyButton} label="Copy link" text=${() => linkTo(request, state, part)} />
     </div>
-    ${masked.length > 0 && html`<p class="dim" data-testid="masked-parts">Masked in the copied command: ${visible(masked.join(", "))}.</p>`}
+    ${masked.length > 0 && html`
+      <p class="actions"><span class="dim" data-testid="masked-parts">Masked in the copied command: ${visible(masked.join(", "))}.</span>
+        <${CopyButton} label="Copy as cURL with secrets" text=${async () => revealedCommand(await reveal(request.id), location.origin)} /></p>
+    `}
   `;
 }
 
