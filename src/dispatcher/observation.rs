@@ -134,10 +134,8 @@ impl<'a> Observation<'a> {
 
     /// Records that the body was read, if there is one, and that the gate has let the request pass.
     pub(crate) fn gate_passed(&mut self, has_body: bool) {
-        // Only dev mode has a gate that waits.
-        if let Some(observed) = &mut self.0
-            && (has_body || observed.runtime.config().dev)
-        {
+        let is_late = |it: &&mut Box<Observed<'_>>| has_body || it.runtime.config().dev;
+        if let Some(observed) = self.0.as_mut().filter(is_late) {
             observed.gate_passed = Instant::now();
         }
     }
@@ -181,10 +179,8 @@ impl<'a> Observation<'a> {
     /// Adds its headers to the response, and reports that the request has ended.
     pub(crate) fn end(self, response: &mut HttpResponse, traceback: Option<&Arc<Traceback>>) {
         let Some(mut observed) = self.0 else { return };
-        if let (true, None, Some(chunks)) =
-            (observed.has_listener, &observed.request_body, &observed.chunks)
-        {
-            observed.request_body = Some(chunks.start());
+        if let Some(chunks) = observed.chunks.as_ref().filter(|_| observed.has_listener) {
+            observed.request_body.get_or_insert_with(|| chunks.start());
         }
         observed.record_found_route();
         let responded = Instant::now();
