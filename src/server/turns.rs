@@ -214,6 +214,8 @@ pub(super) struct TurnWaiter {
     bell: Option<AsyncFd<OwnedFd>>,
     /// Whether it has taken a connection: the turn may be that of another process.
     has_taken: bool,
+    /// How many connections from other processes it may still take in this turn.
+    share: usize,
 }
 
 /// A connection that waits for this process.
@@ -240,6 +242,7 @@ impl TurnWaiter {
             passage: watch(turns.passage.exit())?,
             bell: turns.bell.as_ref().map(|bell| watch(bell.as_fd())).transpose()?,
             has_taken: false,
+            share: 0,
         };
         turns.table.places[turns.own].set_accepting(true);
         Ok(waiter)
@@ -251,6 +254,12 @@ impl TurnWaiter {
         let mut awaited = None;
         loop {
             own.react();
+            self.share = self.share.saturating_sub(1);
+            if self.share > 0
+                && let Some((connection, is_new)) = self.turns.passage.receive()
+            {
+                return Turn::Moved { connection, is_new };
+            }
             let [has_moved, has_new] = self.pending();
             if !has_moved && !has_new {
                 (awaited, self.has_taken) = (None, false);
@@ -271,6 +280,10 @@ impl TurnWaiter {
             if is_late || least.is_none_or(|(index, _)| index == self.turns.own) {
                 self.has_taken = true;
                 own.take_turn(now_ns());
+                self.share = if has_moved { self.fair_share() } else { 0 };
+                if self.share > 1 {
+                    self.ring(); // the others take theirs meanwhile
+                }
                 let moved = has_moved.then(|| self.turns.passage.receive()).flatten();
                 if let Some((connection, is_new)) = moved {
                     return Turn::Moved { connection, is_new };
@@ -288,6 +301,12 @@ impl TurnWaiter {
                 () = tokio::time::sleep(RECHECK) => {}
             }
         }
+    }
+
+    /// The part of the connections from other processes that this one takes in one turn: a process that leaves
+    /// passes on all of its own at once, and one after the other they would wait for many turns.
+    fn fair_share(&self) -> usize {
+        self.turns.passage.waiting() / self.turns.table.accepting().max(1)
     }
 
     /// Whether connections wait: from other processes, and new ones.
@@ -350,4 +369,34 @@ fn read_clock(clock: libc::clockid_t) -> u64 {
     unsafe { libc::clock_gettime(clock, &raw mut time) };
     // Never negative: it counts from the start of the system.
     (time.tv_sec as u64) * 1_000_000_000 + time.tv_nsec as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::net::UnixStream;
+
+    use futures_util::FutureExt;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_process_takes_its_share_of_many_connections_in_one_turn() {
+        let table = LoadTable::open(&LoadTable::create(2).expect("a file")).expect("mapped");
+        let passage = Passage::new().expect("a pair of sockets");
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let [mut first, mut second] = [(); 2].map(|()| {
+            let ends = passage.ends().map(|end| end.try_clone_to_owned().expect("a copy"));
+            let [entrance, exit] = ends;
+            let (own, passage) =
+                (table.assign().expect("a place"), Passage::from_ends(entrance, exit));
+            let turns = Turns::join(table, own, passage, None, true);
+            TurnWaiter::new(turns, listener.as_fd()).expect("it is registered")
+        });
+        let (_client, server) = UnixStream::pair().expect("a pair of sockets");
+        (0..6).for_each(|_| assert!(passage.send(server.as_fd(), false)));
+        let takes = |waiter: &mut TurnWaiter| waiter.next().now_or_never().is_some();
+        (0..3).for_each(|_| assert!(takes(&mut first), "half of them"));
+        assert!(!takes(&mut first), "it is the turn of the other one");
+        assert!(takes(&mut second));
+    }
 }

@@ -105,6 +105,11 @@ impl LoadTable {
             .min_by_key(|(index, load)| (*load, *index))
     }
 
+    /// The number of processes that take turns.
+    pub(super) fn accepting(&self) -> usize {
+        self.places.iter().filter(|place| place.takes_turns()).count()
+    }
+
     /// Records that a process does not take a connection: it gets no turn until it does.
     pub(super) fn skip(&self, index: usize) {
         self.places[index].is_late.store(1, Ordering::Relaxed);

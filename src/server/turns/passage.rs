@@ -63,6 +63,12 @@ impl Passage {
             .is_ok()
     }
 
+    /// The number of connections in it.
+    pub(super) fn waiting(&self) -> usize {
+        let bytes = rustix::io::ioctl_fionread(&self.exit).unwrap_or_default();
+        usize::try_from(bytes).unwrap_or_default()
+    }
+
     /// Takes the oldest connection, and whether it is new; `None` if there is none, or another process was
     /// faster.
     pub(super) fn receive(&self) -> Option<(OwnedFd, bool)> {
@@ -101,6 +107,7 @@ mod tests {
             assert!(passage.send(server.as_fd(), is_new));
             clients.push(client);
         }
+        assert_eq!(passage.waiting(), 2);
         for expected in [(b"1", false), (b"2", true)] {
             let (server, is_new) = passage.receive().expect("a connection");
             let mut server = UnixStream::from(server);
