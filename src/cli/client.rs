@@ -5,6 +5,7 @@
 
 pub(crate) mod connection;
 pub(crate) mod control;
+pub(crate) mod event_socket;
 pub(crate) mod explain;
 mod production;
 pub(crate) mod routes;

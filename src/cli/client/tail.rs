@@ -12,16 +12,12 @@ use futures_util::StreamExt;
 use snaxum::error::Error;
 use tokio::io::unix::AsyncFd;
 use tokio::io::{Interest, Ready};
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::client::IntoClientRequest;
-use tokio_tungstenite::tungstenite::handshake::client::Request;
-use tokio_tungstenite::tungstenite::http::HeaderValue;
-use tokio_tungstenite::tungstenite::http::header::{AUTHORIZATION, SEC_WEBSOCKET_PROTOCOL};
+use tokio_tungstenite::tungstenite;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, tungstenite};
 
 use super::connection::DevClient;
+use super::event_socket;
 use crate::cli::project;
 use crate::cli::render::color;
 use crate::cli::render::event::{EventLines, StreamEvent};
@@ -31,8 +27,6 @@ const WAIT: Duration = Duration::from_millis(250);
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// The random part of each wait, so that many clients do not reconnect at once.
 const JITTER: f64 = 0.2;
-/// The limit for a connection to open.
-const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 /// The limit for writing the last lines.
 const LAST_LINES: Duration = Duration::from_millis(500);
 /// Characters shown of an unreadable message.
@@ -60,8 +54,6 @@ enum TailFormat {
     Text,
     Json,
 }
-
-type TailSocket = WebSocketStream<MaybeTlsStream<TcpStream>>;
 
 /// The position in the event stream, and the lines that are not printed yet.
 struct Tail<'a> {
@@ -153,7 +145,7 @@ impl Tail<'_> {
 
     /// Prints the events of one connection; an error if none opens.
     async fn read_events(&mut self, client: &DevClient) -> Result<Disconnect, Error> {
-        let mut socket = connect(client, self.request(client)?, CONNECT_TIMEOUT).await?;
+        let mut socket = event_socket::open(client, &self.run_id, self.seq).await?;
         loop {
             let next = self.events.renderer.next_deadline();
             let is_due = async {
@@ -206,37 +198,6 @@ impl Tail<'_> {
             TailFormat::Json => format!("{}\n", color::escape_json(frame)),
             TailFormat::Text => self.events.draw(event, Instant::now()),
         }
-    }
-
-    fn request(&self, client: &DevClient) -> Result<Request, Error> {
-        let seen = match &*self.run_id {
-            "" => String::new(),
-            run_id => format!("?run={run_id}&since={}", self.seq),
-        };
-        let address = format!("{}/__snaxum/ws{seen}", client.url.replacen("http", "ws", 1));
-        let mut request =
-            address.into_client_request().map_err(|error| client.lost(error.to_string()))?;
-        let bearer = format!("Bearer {}", client.token);
-        let bearer = HeaderValue::from_str(&bearer).expect("the client has checked the token");
-        request.headers_mut().insert(AUTHORIZATION, bearer);
-        let protocol = HeaderValue::from_static("snaxum.v2");
-        request.headers_mut().insert(SEC_WEBSOCKET_PROTOCOL, protocol);
-        Ok(request)
-    }
-}
-
-/// Connects within a time limit.
-async fn connect(
-    client: &DevClient,
-    request: Request,
-    limit: Duration,
-) -> Result<TailSocket, Error> {
-    let connecting = tokio_tungstenite::connect_async(request);
-    match tokio::time::timeout(limit, connecting).await {
-        Ok(Ok((socket, _))) => Ok(socket),
-        Ok(Err(tungstenite::Error::Io(error))) => Err(client.unreachable(&error)),
-        Ok(Err(error)) => Err(client.lost(error.to_string())),
-        Err(_) => Err(client.lost(format!("no response within {} s", limit.as_secs()))),
     }
 }
 
@@ -292,25 +253,5 @@ mod tests {
     fn a_wait_varies_by_at_most_a_fifth() {
         let wait = |random| jittered(LONGEST_WAIT, random).as_millis();
         assert_eq!([0, u64::MAX / 2, u64::MAX].map(wait), [4000, 5000, 6000]);
-    }
-
-    #[tokio::test]
-    async fn a_connection_to_a_silent_server_times_out() {
-        let silent = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a port");
-        let url = format!("http://{}", silent.local_addr().expect("an address"));
-        let file = serde_json::json!({"url": url, "token": "t", "pid": 1});
-        let client: DevClient = serde_json::from_value(file).expect("a client");
-        let options = TailOptions {
-            format: TailFormat::Text,
-            last: 0,
-            no_follow: false,
-            explain_reload: false,
-        };
-        let events = EventLines::new(0, false);
-        let tail = Tail { options: &options, run_id: String::new(), seq: 0, events };
-        let request = tail.request(&client).expect("an address");
-        let connected = connect(&client, request, Duration::from_millis(10)).await;
-        let problem = connected.expect_err("it times out").to_string();
-        assert!(problem.contains("does not respond (no response within"), "{problem}");
     }
 }
