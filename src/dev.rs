@@ -22,6 +22,7 @@ mod redact;
 mod reload;
 mod replay;
 mod save_watch;
+mod source_watch;
 mod token;
 mod watch;
 
@@ -36,6 +37,7 @@ pub use message_stream::MessageStream;
 pub use paths::PREFIX;
 pub use reload::restart::RestartRequest;
 pub use save_watch::SaveWatch;
+pub use source_watch::{SavedSources, SourceWatch};
 pub use token::new_token;
 
 // For the targets of tests/fuzz.

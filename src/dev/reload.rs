@@ -6,7 +6,7 @@
 
 pub(super) mod build_hold;
 mod commands;
-mod debounce;
+pub(super) mod debounce;
 mod git_lock;
 mod late_events;
 mod reload_state;

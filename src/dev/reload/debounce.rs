@@ -30,9 +30,9 @@ const MAX_BURST: Duration = Duration::from_secs(10);
 
 /// The file events that may belong to one save.
 #[derive(Clone, Debug)]
-pub(super) struct Debouncer {
+pub(in crate::dev) struct Debouncer {
     /// When the first event came.
-    pub(super) since: Instant,
+    pub(in crate::dev) since: Instant,
     last: Instant,
     /// When the newest file joined.
     last_new: Instant,
@@ -49,7 +49,7 @@ struct PendingFile {
 }
 
 impl Debouncer {
-    pub(super) fn new(now: Instant) -> Self {
+    pub(in crate::dev) fn new(now: Instant) -> Self {
         let (files, needs_rescan) = (HashMap::new(), false);
         Self { since: now, last: now, last_new: now, quiet: QUIET, files, needs_rescan }
     }
@@ -76,7 +76,7 @@ impl Debouncer {
         !self.files.contains_key(path)
     }
 
-    pub(super) fn add(&mut self, event: FileEvent, now: Instant) {
+    pub(in crate::dev) fn add(&mut self, event: FileEvent, now: Instant) {
         self.last = now;
         if event.kind == FileEventKind::Rescan {
             self.needs_rescan = true;
@@ -94,7 +94,7 @@ impl Debouncer {
     }
 
     /// Returns when the save is complete, if no more events come; a time in the past means now.
-    pub(super) fn ready_at(&self, is_empty: impl Fn(&Path) -> bool) -> Instant {
+    pub(in crate::dev) fn ready_at(&self, is_empty: impl Fn(&Path) -> bool) -> Instant {
         // More events of the same files delay it for a limited time, and each new file again.
         let new_files = (self.last_new + self.quiet).min(self.since + MAX_BURST);
         let quiet = (self.last + self.quiet).min(new_files.max(self.since + MAX_SETTLE));
@@ -115,7 +115,7 @@ impl Debouncer {
     }
 
     /// Returns the changed files; `None` if any file may have changed.
-    pub(super) fn paths(&self) -> Option<Vec<PathBuf>> {
+    pub(in crate::dev) fn paths(&self) -> Option<Vec<PathBuf>> {
         let mut paths: Vec<PathBuf> = self.files.keys().cloned().collect();
         paths.sort();
         (!self.needs_rescan).then_some(paths)

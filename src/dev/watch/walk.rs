@@ -76,6 +76,11 @@ pub(in crate::dev) fn is_source(path: &Path) -> bool {
     path.extension() == Some(OsStr::new("py"))
 }
 
+/// Whether a file of this name is not the user's, such as the temporary file of an editor.
+pub(in crate::dev) fn is_noise_name(name: &OsStr) -> bool {
+    is_noise(name)
+}
+
 /// Whether a path is below `root`, and none of its parts is noise.
 pub(super) fn is_in_tree(root: &Path, path: &Path) -> bool {
     path.strip_prefix(root)
