@@ -33,6 +33,7 @@ pub use engine::Dev;
 pub use http::app::DevService;
 pub use http::guard::MAX_HEADER_BYTES;
 pub use http::router;
+pub use http::unbuilt::UnbuiltProgram;
 pub use message_stream::MessageStream;
 pub use paths::PREFIX;
 pub use reload::restart::RestartRequest;

@@ -148,7 +148,7 @@ pub(crate) fn parse_header(
 }
 
 /// Whether the client asks for HTML before JSON, as browsers do.
-fn prefers_html(request: &HeaderMap) -> bool {
+pub(crate) fn prefers_html(request: &HeaderMap) -> bool {
     let quality = |wanted: &[&str]| {
         request
             .get_all(ACCEPT)

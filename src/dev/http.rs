@@ -15,6 +15,7 @@ mod mcp;
 mod not_found;
 mod open_editor;
 mod page;
+pub(super) mod unbuilt;
 mod workers;
 pub(super) mod ws;
 

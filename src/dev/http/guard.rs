@@ -28,7 +28,7 @@ use crate::dev::paths::{self, PREFIX};
 use crate::sync::Mutex;
 use console::Admission;
 use credentials::ConsoleCredentials;
-use host::AllowedHosts;
+pub(super) use host::AllowedHosts;
 use rejection::Rejection;
 use response::{or_internal_error, set_security_headers};
 
@@ -80,6 +80,15 @@ impl Guard {
         let headers = [(LOCATION, PREFIX.to_owned()), (SET_COOKIE, cookie)];
         (StatusCode::SEE_OTHER, headers).into_response()
     }
+}
+
+/// Returns the response to a request that names another host, for a server without a project.
+pub(super) fn reject_host<B>(
+    request: &axum::http::Request<B>,
+    allow_hosts: &AllowedHosts,
+) -> Option<Response> {
+    let (status, text, _) = host::check(request, allow_hosts).err()?.message();
+    Some((status, text).into_response())
 }
 
 /// The layer in front of the console.

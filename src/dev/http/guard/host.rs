@@ -9,10 +9,10 @@ use axum::http::header::HOST;
 use super::rejection::Rejection;
 
 /// The names of `--allow-host`, in lower case.
-pub(super) struct AllowedHosts(Vec<String>);
+pub(in crate::dev::http) struct AllowedHosts(Vec<String>);
 
 impl AllowedHosts {
-    pub(super) fn new(names: &[String]) -> Self {
+    pub(in crate::dev::http) fn new(names: &[String]) -> Self {
         let allowed = Self(names.iter().map(|name| name.to_ascii_lowercase()).collect());
         if allowed.0.iter().any(|name| name == "*") {
             tracing::warn!(
