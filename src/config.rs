@@ -147,6 +147,12 @@ impl SnaxumConfigBuilder {
         self
     }
 
+    /// Applies the defaults, for a process that loads no modules: needs no python dir, and checks no file.
+    pub fn build_without_modules(self) -> SnaxumConfig {
+        let project_dir = self.project_dir.unwrap_or_default();
+        SnaxumConfig { dev: self.dev, places: self.places, ..self.options.into_config(project_dir) }
+    }
+
     /// Checks everything that can be checked without running Python.
     ///
     /// # Errors

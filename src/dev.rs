@@ -27,7 +27,7 @@ mod token;
 mod watch;
 
 pub use crash::Crash;
-pub use dev_file::{DevFile, remove_dev_file};
+pub use dev_file::{DevFile, base_url, remove_dev_file};
 pub use editor::Editor;
 pub use engine::Dev;
 pub use http::app::DevService;

@@ -40,6 +40,9 @@ pub enum Error {
         .0.display(), .0.join("app.py").display()
     )]
     NoModule(PathBuf),
+    /// The Rust program of a project cannot be found or built.
+    #[error("{0}")]
+    RustProgram(String),
     /// A configured module does not exist.
     #[error("no module `{name}` in `{}`; there is {known}", python_dir.display())]
     UnknownModule {

@@ -2,12 +2,14 @@
 
 mod handover;
 mod json_log;
+mod rust;
 mod supervised;
 mod supervisor;
 
 use std::fs::File;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,11 +17,12 @@ use console::Term;
 use futures_util::FutureExt;
 use snaxum::config::{LogFormat, SnaxumConfig, parse_duration};
 use snaxum::crash_record::CrashRecord;
-use snaxum::dev::{Dev, DevFile, Editor, MAX_HEADER_BYTES};
+use snaxum::dev::{Dev, DevFile, Editor, MAX_HEADER_BYTES, new_token};
 use snaxum::error::Error;
 use snaxum::project::Project;
 use snaxum::python_runtime::{PythonRuntime, limit_arenas};
 use snaxum::server::{self, ConnectionLimits, Listener};
+use snaxum::supervision::protocol::McpAccess;
 use snaxum::venv;
 
 use super::operations::{MetricsAddress, reopen_logs_on_signal};
@@ -51,8 +54,8 @@ pub(crate) struct DevOptions {
     mcp_write: bool,
     /// Editor for links to code: a URL scheme for the browser, or a program that the server starts
     /// (also SNAXUM_EDITOR) [default: vscode://]
-    #[arg(long, value_name = "SCHEME://|PROGRAM")]
-    editor: Option<Editor>,
+    #[arg(long, value_name = "SCHEME://|PROGRAM", value_parser = parse_editor)]
+    editor: Option<(String, Editor)>,
     /// Wait before the second restart in a row of crashes; doubles each time, and a save ends it
     #[arg(long, value_name = "TIME", value_parser = parse_duration, default_value = "1s")]
     restart_delay: Duration,
@@ -62,6 +65,9 @@ pub(crate) struct DevOptions {
 pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Error> {
     let Some(given) = handover::take_over() else {
         check_flags(&args)?;
+        if let Some(project) = rust::find(&args)? {
+            return rust::run(project, options.of_builder());
+        }
         return supervisor::run(args, options.restart_delay);
     };
     limit_arenas(); // the threads of tokio, too
@@ -99,7 +105,7 @@ fn serve_project(
 ) -> Result<ExitCode, Error> {
     let handover = given.try_clone()?;
     let Handover { socket, control, crash_record, inherited } = given;
-    let editor = editor(options.editor.clone())?;
+    let editor = editor(options.editor.clone().map(|(_, editor)| editor))?;
     let (project, config, stdout) = configure(args, crash_record, &inherited)?;
     let began = Instant::now();
     let tokio = project::tokio_runtime()?;
@@ -273,6 +279,30 @@ async fn serve_until_end(
     serve::serve_until_end(server, serve, on_stop, restart).await;
     let (generation, paused) = (runtime.serving().generation, dev.is_paused());
     handover.map(|handover| NextProcess { handover, generation, paused })
+}
+
+/// Parses an editor; returns the text, too.
+fn parse_editor(text: &str) -> Result<(String, Editor), <Editor as FromStr>::Err> {
+    Ok((text.to_owned(), text.parse()?))
+}
+
+impl DevOptions {
+    fn of_builder(&self) -> rust::BuilderOptions {
+        let access = || McpAccess { token: new_token(), may_write: self.mcp_write };
+        rust::BuilderOptions {
+            explains: self.explain_reload,
+            mcp: self.mcp.then(access),
+            editor: self.named_editor(),
+            reads_keys: !self.no_keys,
+            restart_delay: self.restart_delay,
+        }
+    }
+
+    /// The text that names the editor of the command line, or of the environment.
+    fn named_editor(&self) -> Option<String> {
+        let given = self.editor.as_ref().map(|(text, _)| text.clone());
+        given.or_else(|| std::env::var(EDITOR).ok()).filter(|named| !named.is_empty())
+    }
 }
 
 /// Returns the editor of the command line, else that of the environment unless it is empty.

@@ -9,7 +9,7 @@ use snaxum::config::{OPTIONS, OptionSpec, ServerOptions};
 const HEADING: &str = "Server options, also keys of [tool.snaxum] and SNAXUM_* variables";
 
 /// The arguments of every command that loads a project.
-#[derive(Args)]
+#[derive(Args, Clone)]
 pub(crate) struct ProjectArgs {
     /// Directory of the project, with `python/` in it; or an application as MODULE:ATTRIBUTE, such
     /// as main:app, whose project is the current directory
@@ -62,6 +62,7 @@ pub(crate) fn separate_directories(arguments: Vec<OsString>) -> Vec<OsString> {
 }
 
 /// One flag for each of [`OPTIONS`].
+#[derive(Clone)]
 pub(crate) struct ServerFlags(pub(crate) ServerOptions);
 
 impl Args for ServerFlags {

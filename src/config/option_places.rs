@@ -19,7 +19,7 @@ impl OptionPlaces {
     }
 
     /// The place of an option, or `options` if no file sets it.
-    pub(crate) fn of(&self, option: &str) -> &str {
+    pub fn of(&self, option: &str) -> &str {
         let found = self.0.iter().find(|(name, _)| *name == option);
         found.map_or("options", |(_, place)| place)
     }

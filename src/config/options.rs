@@ -269,6 +269,30 @@ options! {
     /// can be repeated
     "watch", "PATH", parse_text, watch(impl Into<PathBuf>) => watch_dirs: Vec<PathBuf>;
 
+    /// Binary of a Rust program that `dev` builds and runs, instead of the one in DIR that depends on
+    /// Snaxum; an empty value runs none
+    "cargo-bin", "NAME", parse_text, cargo_bin(impl Into<String>) => cargo_bin: Option<String>;
+
+    /// Argument of the Rust program that `dev` runs; can be repeated
+    "cargo-args", "ARG", parse_text, cargo_arg(impl Into<String>) => cargo_args: Vec<String>;
+
+    /// Profile that cargo builds the Rust program of `dev` with
+    "cargo-profile", "PROFILE", parse_text, cargo_profile(impl Into<String>)
+        => cargo_profile: String = "dev".into(), "dev";
+
+    /// Directory of cargo's builds for `dev`, relative to DIR, such as target/snaxum: editors that build,
+    /// too, do not block it
+    "cargo-target-dir", "PATH", parse_text, cargo_target_dir(impl Into<PathBuf>)
+        => cargo_target_dir: Option<PathBuf>;
+
+    /// Time that a new Rust program of `dev` may take until it has the socket and its modules; 0
+    /// disables the limit
+    "cargo-start-timeout", "TIME", parse_duration, cargo_start_timeout(Duration)
+        => cargo_start_timeout: Duration = Duration::from_secs(30), "30";
+
+    /// Build and run no Rust program in dev mode: serve the Python modules only
+    "no-cargo", "", parse_switch, no_cargo(bool) => no_cargo: bool = false;
+
     /// File of environment variables (KEY=VALUE lines) for the modules, relative to DIR; an empty
     /// value disables it
     "env-file", "PATH", parse_text, env_file(impl Into<PathBuf>)
@@ -328,6 +352,7 @@ mod tests {
                 "interface" => "asgi",
                 "loop" => "uvloop",
                 "forwarded-allow-ips" | "proxy-protocol" => "10.0.0.0/8",
+                "cargo-args" | "cargo-profile" => "x",
                 "pool" => "dask",
                 _ if option.is_switch() => "true",
                 _ if ["PATH", "NAME"].contains(&option.value_name) => "x",

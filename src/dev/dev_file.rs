@@ -132,7 +132,7 @@ pub fn remove_dev_file(project: &Path, pid: u32) {
 }
 
 /// Returns the URL at which this machine reaches a server that listens on `address`.
-pub(super) fn base_url(address: SocketAddr) -> String {
+pub fn base_url(address: SocketAddr) -> String {
     let ip = match address.ip() {
         IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),

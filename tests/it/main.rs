@@ -51,6 +51,7 @@ mod replay;
 mod robustness;
 mod route_index;
 mod routes;
+mod rust_dev;
 mod scenarios;
 mod secrets;
 mod security;

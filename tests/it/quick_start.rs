@@ -106,30 +106,40 @@ async fn built() -> &'static Path {
     BUILT.get_or_init(build).await
 }
 
-async fn build() -> PathBuf {
+/// The directory of the builds that the tests share.
+pub(crate) fn target() -> PathBuf {
+    let command = Path::new(env!("CARGO_BIN_EXE_snaxum"));
+    command.ancestors().nth(2).expect("target/debug/snaxum").to_owned()
+}
+
+/// A `Cargo.lock` with our versions, and the manifest of a package with these members of its workspace. All such
+/// packages share the compiled dependencies.
+pub(crate) fn manifest(name: &str, members: &[&str]) -> (String, String) {
     let repository = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let target =
-        Path::new(env!("CARGO_BIN_EXE_snaxum")).ancestors().nth(2).expect("target/debug/snaxum");
-    let root = target.join("quick-start");
     let lock = fs::read_to_string(repository.join("Cargo.lock")).expect("our Cargo.lock");
     let workspace = fs::read_to_string(repository.join("Cargo.toml")).expect("our Cargo.toml");
     // With the same profile, cargo compiles the dependencies that both have once.
     let (_, profiles) = workspace.split_once("[profile.dev]").expect("it has profiles");
     let (profiles, _) = profiles.split_once("[profile.release]").expect("it follows");
     let manifest = format!(
-        "[package]\nname = \"quick-start\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
-         [workspace]\nmembers = [\"{member}\"]\n\n\
+        "[package]\nname = \"{name}\"\nversion = \"0.0.0\"\nedition = \"2024\"\n\n\
+         [workspace]\nmembers = {members:?}\n\n\
          [patch.crates-io]\nsnaxum = {{ path = {repository:?} }}\n\n\
          [dependencies]\nsnaxum = {{ path = {repository:?} }}\naxum = \"={axum}\"\npyo3 = \"={pyo3}\"\n\
          tokio = {{ version = \"={tokio}\", features = [\"full\"] }}\ntracing-subscriber = \"={subscriber}\"\n\
          serde_json = \"={json}\"\n\n[profile.dev]{profiles}",
-        member = template::NAME,
         axum = locked(&lock, "axum"),
         pyo3 = locked(&lock, "pyo3"),
         tokio = locked(&lock, "tokio"),
         subscriber = locked(&lock, "tracing-subscriber"),
         json = locked(&lock, "serde_json"),
     );
+    (lock, manifest)
+}
+
+async fn build() -> PathBuf {
+    let root = target().join("quick-start");
+    let (lock, manifest) = manifest("quick-start", &[template::NAME]);
     assert!(QUICK_START.contains(BIND));
     let put = |name: &str, text: &str| {
         let path = root.join("crate").join(name);

@@ -255,7 +255,8 @@ impl Server {
         self.announced()
     }
 
-    fn announced(mut self) -> Self {
+    /// Takes address and token from `.snaxum/dev.json`.
+    pub(crate) fn announced(mut self) -> Self {
         let announced = self.announcement().expect("a responding dev server has written it");
         self.url = announced["url"].as_str().expect("a URL").to_owned();
         self.token = announced["token"].as_str().expect("a token").to_owned();

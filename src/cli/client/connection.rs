@@ -56,6 +56,12 @@ impl DevClient {
         }
     }
 
+    /// A client of the server at `url`, which this process runs.
+    pub(crate) fn of_own_server(url: String, token: String) -> Self {
+        let pid = std::process::id().into();
+        Self { url, token, pid, mcp: None, dir: PathBuf::new() }
+    }
+
     /// Parses the file. Rejects everything that is not usable as URL or header.
     fn parse(text: &[u8]) -> Result<Self, String> {
         let client: Self =
@@ -91,7 +97,7 @@ impl DevClient {
     }
 
     /// Sends `GET /__snaxum/api/PATH`.
-    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
+    pub(crate) async fn get<T: DeserializeOwned>(&self, path: &str) -> Result<T, Error> {
         let request = Request::get(format!("/__snaxum/api/{path}"));
         Ok(self.send(request, Body::empty()).await?.0)
     }

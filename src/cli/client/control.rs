@@ -41,6 +41,12 @@ pub(crate) fn reload(dir: &Path, full: bool) -> Result<ExitCode, Error> {
     })
 }
 
+/// Checks all files of a dev server; returns the outcome in words.
+pub(crate) async fn reload_of(client: &DevClient) -> Result<String, Error> {
+    let (response, _): (CommandResponse, _) = client.post("reload", &json!({})).await?;
+    Ok(response.summary)
+}
+
 /// Replaces the process; returns when the new one responds.
 pub(crate) fn restart(dir: &Path) -> Result<ExitCode, Error> {
     send(dir, "restart", &json!({}), |outcome| outcome.status.print())

@@ -33,7 +33,7 @@ use crate::cli::render::traceback;
 use crate::cli::terminal::raw_mode::TerminalMode;
 
 /// A process that ran for this long does not belong to a loop of crashes.
-const CALM: Duration = Duration::from_secs(30);
+pub(super) const CALM: Duration = Duration::from_secs(30);
 /// The longest wait before the next start.
 const MAX_DELAY: Duration = Duration::from_secs(30);
 
@@ -348,14 +348,15 @@ impl Server {
 }
 
 /// The wait before the next start, after so many crashes in a row.
-fn delay_after(crashes: u32, second: Duration) -> Duration {
+pub(super) fn delay_after(crashes: u32, second: Duration) -> Duration {
     match crashes {
         0 | 1 => Duration::ZERO,
         more => (second * (1 << (more - 2).min(5))).min(MAX_DELAY.max(second)),
     }
 }
 
-fn exit_code(status: ExitStatus) -> i32 {
+/// The exit code that a shell reports for it.
+pub(super) fn exit_code(status: ExitStatus) -> i32 {
     status.code().or(status.signal().map(|signal| 128 + signal)).unwrap_or(1)
 }
 

@@ -129,12 +129,22 @@ pub(crate) struct EventLines {
     /// The current run.
     run_id: Option<String>,
     pins: Vec<PinView>,
+    /// Whether the reader has started the server: it prints builds itself, and has the server's output.
+    is_parent: bool,
 }
+
+/// The strategy of a reload that is a build.
+const BUILD: &str = "build";
 
 impl EventLines {
     pub(crate) fn new(last: usize, shows_phases: bool) -> Self {
         let renderer = Renderer::new(shows_phases, None);
-        Self { renderer, last, shown: None, run_id: None, pins: Vec::new() }
+        Self { renderer, last, shown: None, run_id: None, pins: Vec::new(), is_parent: false }
+    }
+
+    /// For the process that has started the server.
+    pub(crate) fn of_parent(shows_phases: bool) -> Self {
+        Self { is_parent: true, ..Self::new(usize::MAX, shows_phases) }
     }
 
     /// Renders an event; returns an empty text for one that is not shown.
@@ -142,6 +152,9 @@ impl EventLines {
         match event.body {
             StreamEventBody::Hello { run_id, generation, python } => {
                 self.run_id = Some(run_id);
+                if self.is_parent {
+                    return String::new();
+                }
                 let sign = style("●").green();
                 self.renderer
                     .push(&format!("  {sign} version {generation}, Python {}\n", escape(&python)))
@@ -155,7 +168,8 @@ impl EventLines {
                 let is_later = self.shown.is_some() && self.shown == self.run_id;
                 self.shown.clone_from(&self.run_id);
                 let last = if is_later { 0 } else { self.last };
-                let history = self.renderer.history(&requests, &reloads, last);
+                let reloads = if self.is_parent { &[][..] } else { &reloads };
+                let history = self.renderer.history(&requests, reloads, last);
                 if !is_later {
                     self.pins = Vec::new();
                 }
@@ -164,7 +178,15 @@ impl EventLines {
             StreamEventBody::Request { request } => self.renderer.push_request(*request, now),
             StreamEventBody::Message { message } => self.renderer.push(&message.line()),
             StreamEventBody::Close { close } => self.renderer.push_request(close.view(), now),
+            StreamEventBody::Log { .. } if self.is_parent => String::new(),
             StreamEventBody::Log { log } => self.renderer.push(&log.line()),
+            StreamEventBody::Reload { reload } if self.is_parent => {
+                let tracebacks: Vec<_> = reload.traceback.iter().collect();
+                match &*reload.strategy {
+                    BUILD => String::new(),
+                    _ => self.renderer.push_reload(&reload, &tracebacks, now),
+                }
+            }
             StreamEventBody::Reload { reload } => self.renderer.push_reload(&reload, &[], now),
             StreamEventBody::Contract { generation, contract } => {
                 self.renderer.push(&contract::lines(generation, &contract))

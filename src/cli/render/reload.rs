@@ -5,19 +5,21 @@ use std::time::Duration;
 
 use console::style;
 use snaxum::message::{
-    ErrorSummary, LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo, RouteRef,
-    Traceback, nothing_to_reload,
+    BuildPhases, ErrorSummary, LoadOutcome, LoadPhases, ModuleRun, Reload, RouteDiff, RouteInfo,
+    RouteRef, RustBuild, Traceback, nothing_to_reload,
 };
 
 use super::color::escape;
 use super::contract;
 use super::failure;
-use super::layout::{cause, join};
+use super::layout::{cause, counted, join};
 use super::printed::Cause;
 use super::request::format_ms;
 
 /// The maximum number of changed routes to name.
 const MAX_ROUTES: usize = 6;
+/// The maximum number of modules or crates to name.
+const MAX_PARTS: usize = 4;
 
 /// The state between two reloads.
 pub(super) struct ReloadLines {
@@ -151,7 +153,11 @@ impl ReloadLines {
         if !self.shows_phases {
             return String::new();
         }
-        let text = escape(&phases_and_modules(&reload.phases, &reload.modules));
+        let text = match &reload.build {
+            Some(build) => phases_and_crates(reload.phases.settle, build),
+            None => phases_and_modules(&reload.phases, &reload.modules),
+        };
+        let text = escape(&text);
         format!("           {}\n", style(text).dim())
     }
 }
@@ -193,6 +199,10 @@ fn remarks(reload: &Reload) -> String {
     if let Some(diff) = &reload.contract {
         out += &contract::lines(reload.generation, diff);
     }
+    if let Some(count @ 1..) = reload.build.as_ref().map(|build| build.warnings) {
+        let count = counted(count as usize, "warning");
+        out += &format!("    {}\n", style(format!("{count} of the compiler")).dim());
+    }
     out += &warnings(&reload.warnings);
     for note in &reload.notes {
         out += &format!("    {}\n", escape(note));
@@ -201,18 +211,34 @@ fn remarks(reload: &Reload) -> String {
 }
 
 fn phases_and_modules(phases: &LoadPhases, modules: &[ModuleRun]) -> String {
-    let mut slowest: Vec<&ModuleRun> = modules.iter().collect();
-    slowest.sort_by(|a, b| b.ms.total_cmp(&a.ms));
-    let ran = slowest.iter().take(4).map(|run| format!("{} {:.0}", run.name, run.ms));
-    let mut ran: Vec<String> = ran.collect();
-    if slowest.len() > 4 {
-        ran.push(format!("+{} more", slowest.len() - 4));
-    }
-    let ran = if ran.is_empty() { String::new() } else { format!(" ({})", ran.join(", ")) };
+    let ran = slowest(modules.iter().map(|run| (&*run.name, run.ms)).collect());
     let LoadPhases { settle, compile, stage, commit } = phases;
     format!(
         "settle {settle:.0} · compile {compile:.0} · stage {stage:.0}{ran} · commit {commit:.0}"
     )
+}
+
+fn phases_and_crates(settle: f64, build: &RustBuild) -> String {
+    let crates = build.crates.iter().map(|it| (&*it.name, it.ms)).collect();
+    let BuildPhases { cargo, link, start, load, handover } = &build.phases;
+    let link = if *link > 0.0 { format!(" · link {link:.0}") } else { String::new() };
+    format!(
+        "settle {settle:.0} · cargo {cargo:.0}{}{link} · start {start:.0} · load {load:.0} · handover \
+         {handover:.0}",
+        slowest(crates)
+    )
+}
+
+/// Formats ` (orders 7, models 2, +1 more)`.
+fn slowest(mut parts: Vec<(&str, f64)>) -> String {
+    parts.sort_by(|one, another| another.1.total_cmp(&one.1));
+    let more = parts.len().saturating_sub(MAX_PARTS);
+    let named = parts.iter().take(MAX_PARTS).map(|(name, ms)| format!("{name} {ms:.0}"));
+    let mut named: Vec<String> = named.collect();
+    if more > 0 {
+        named.push(format!("+{more} more"));
+    }
+    if named.is_empty() { String::new() } else { format!(" ({})", named.join(", ")) }
 }
 
 /// Formats `13 s`, `4 min`.
@@ -321,6 +347,23 @@ pub(super) mod tests {
         insta::assert_snapshot!(out, @r"
  14:03:40  ↻ v8  38.0 ms   python/orders.py
            settle 20 · compile 1 · stage 9 (orders 7, models 2) · commit 1
+");
+    }
+
+    #[test]
+    fn the_phases_of_a_build_name_the_slowest_crates() {
+        let build = json!({
+            "phases": {"cargo": 20.0, "link": 0.0, "start": 2.0, "load": 3.0, "handover": 1.0}, "warnings": 2,
+            "crates": [{"name": "a", "ms": 1.0}, {"name": "b", "ms": 5.0}, {"name": "c", "ms": 3.0},
+                {"name": "d", "ms": 2.0}, {"name": "e", "ms": 4.0}],
+        });
+        let mut fields = ok(8, &json!({}));
+        fields["build"] = build;
+        let out = draw(&mut ReloadLines::new(true), &reload(0, &["src/main.rs"], fields));
+        insta::assert_snapshot!(out, @r"
+ 14:03:40  ↻ v8  38.0 ms   src/main.rs
+           settle 20 · cargo 20 (b 5, e 4, c 3, d 2, +1 more) · start 2 · load 3 · handover 1
+    2 warnings of the compiler
 ");
     }
 

@@ -32,9 +32,6 @@ pub(crate) fn banner(
     width: Option<u16>,
 ) -> String {
     let (serving, config) = (runtime.serving(), runtime.config());
-    let arrow = style("➜").green();
-    let console = dev.console_url(address);
-    let app = app_url(&console);
     let mut out = format!(
         "\n  {} {}  {}   Python {}   ready in {} ms\n\n",
         style("SNAXUM").bold().green(),
@@ -43,18 +40,7 @@ pub(crate) fn banner(
         runtime.python_version(),
         took.as_millis()
     );
-    out += &format!("  {arrow}  App      {}\n", style(app).cyan());
-    out += &console_line(&console, width);
-    if let Some(url) = dev.mcp_url(address) {
-        let note = style("(the token is in .snaxum/dev.json)").dim();
-        out += &format!("  {arrow}  MCP      {}   {note}\n", style(url).cyan());
-    }
-    let network = if address.ip().is_loopback() {
-        style("off: use --host to expose the app (the console stays local)").dim().to_string()
-    } else {
-        format!("{}  {}", address, style("(the console stays local)").dim())
-    };
-    out += &format!("  {arrow}  Network  {network}\n\n");
+    out += &addresses(address, Some(&dev.console_url(address)), dev.mcp_url(address), width);
     let pool = match &*config.pool {
         "processes" => counted(config.pool_workers, "worker"),
         cluster => escape(cluster),
@@ -85,6 +71,31 @@ pub(crate) fn banner(
         out += &format!("{}\n", legend(width));
     }
     out
+}
+
+/// Renders the URLs of a server, and where it can be reached from.
+pub(crate) fn addresses(
+    address: SocketAddr,
+    console: Option<&str>,
+    mcp: Option<String>,
+    width: Option<u16>,
+) -> String {
+    let arrow = style("➜").green();
+    let base = format!("{}/", snaxum::dev::base_url(address));
+    let mut out = format!("  {arrow}  App      {}\n", style(base).cyan());
+    if let Some(console) = console {
+        out += &console_line(console, width);
+    }
+    if let Some(url) = mcp {
+        let note = style("(the token is in .snaxum/dev.json)").dim();
+        out += &format!("  {arrow}  MCP      {}   {note}\n", style(url).cyan());
+    }
+    let network = if address.ip().is_loopback() {
+        style("off: use --host to expose the app (the console stays local)").dim().to_string()
+    } else {
+        format!("{}  {}", address, style("(the console stays local)").dim())
+    };
+    out + &format!("  {arrow}  Network  {network}\n\n")
 }
 
 /// Renders the URL of the console. In a narrow terminal it has a line of its own, which can be copied whole.
@@ -118,7 +129,7 @@ pub(super) fn app_url(console: &str) -> &str {
 }
 
 /// Renders one line for each route.
-pub(super) fn routes(routes: &[RouteInfo]) -> String {
+pub(crate) fn routes(routes: &[RouteInfo]) -> String {
     let line = |route: &RouteInfo| {
         let (methods, handler) = (route.methods.join(","), style(escape(&route.handler)).dim());
         format!("     {:<6} {}  {handler}\n", escape(&methods), escape(&route.path))

@@ -1,13 +1,10 @@
 //! Single keys: their help, and their actions.
 //!
-//! A thread of its own reads them. Keys that change the output are sent to the terminal's thread.
+//! Keys that change the output are sent to the terminal's thread.
 
 use std::io;
 use std::net::SocketAddr;
-use std::process::{Command, Stdio};
 use std::sync::Arc;
-use std::thread;
-use std::time::Duration;
 
 use console::style;
 use futures_util::FutureExt;
@@ -18,16 +15,12 @@ use tokio::runtime::Handle;
 use tokio::signal::unix::{SignalKind, signal};
 
 use super::banner::{app_url, routes};
+use super::browser;
+use super::key_reader;
 use super::output_thread::Terminal;
 use super::raw_mode;
 use super::update::KeyAction;
 use crate::cli::render::color::escape;
-
-/// The time between two checks of a background process for the foreground.
-const FOREGROUND_POLL: Duration = Duration::from_millis(250);
-
-/// The first byte of special keys.
-const ESCAPE: u8 = 0x1b;
 
 /// The text of `h`.
 const HELP: &str = "
@@ -55,7 +48,6 @@ pub(crate) struct Keys {
 impl Keys {
     /// Starts reading keys. Must be called within the async runtime.
     pub(crate) fn start(self) -> io::Result<()> {
-        raw_mode::enter()?;
         let mut stops = signal(SignalKind::from_raw(libc::SIGTSTP))?;
         let terminal = self.terminal.clone();
         tokio::spawn(async move {
@@ -66,30 +58,8 @@ impl Keys {
                 while stops.recv().now_or_never().flatten().is_some() {}
             }
         });
-        let tokio = Handle::current();
-        thread::Builder::new().name("keys".into()).spawn(move || self.read(&tokio)).map(drop)
-    }
-
-    fn read(&self, tokio: &Handle) {
-        let mut keys = [0; 64];
-        loop {
-            raw_mode::wait_for_input();
-            if !raw_mode::is_in_foreground() {
-                // The shell reads the input, and no signal announces the end of that.
-                while !raw_mode::is_in_foreground() {
-                    thread::sleep(FOREGROUND_POLL);
-                }
-                on_continue(&self.terminal);
-                continue;
-            }
-            match raw_mode::read(&mut keys) {
-                Ok(count @ 1..) => {
-                    letters(&keys[..count]).iter().for_each(|key| self.press(*key, tokio));
-                }
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Ok(0) | Err(_) => return, // the terminal is closed
-            }
-        }
+        let (tokio, terminal) = (Handle::current(), self.terminal.clone());
+        key_reader::start(move |key| self.press(key, &tokio), move || on_continue(&terminal))
     }
 
     fn press(&self, key: u8, tokio: &Handle) {
@@ -126,58 +96,16 @@ impl Keys {
         self.terminal.print(line);
     }
 
-    /// Opens a URL of this server in the browser, without a shell.
     fn open(&self, url: &str) {
-        let program = if cfg!(target_os = "macos") { "open" } else { "xdg-open" };
-        let (url, terminal) = (url.to_owned(), self.terminal.clone());
-        let run = move || {
-            let mut command = Command::new(program);
-            let command = command.arg(&url).stdin(Stdio::null());
-            let status = command.stdout(Stdio::null()).stderr(Stdio::null()).status();
-            let problem = match status {
-                Ok(status) if status.success() => return,
-                Ok(status) => status.to_string(),
-                Err(error) => error.to_string(),
-            };
-            let sign = style("▲").yellow();
-            terminal.print(format!(
-                "  {sign} `{program}` cannot open a browser ({problem}); open {url}\n"
-            ));
-        };
-        if let Err(error) = thread::Builder::new().name("browser".into()).spawn(run) {
-            tracing::warn!("cannot start a thread: {error}");
-        }
+        let terminal = self.terminal.clone();
+        browser::open(url.to_owned(), move |line| terminal.print(line));
     }
-}
-
-/// Removes special keys, such as arrows, from the input.
-fn letters(typed: &[u8]) -> Vec<u8> {
-    let (mut letters, mut rest) = (Vec::new(), typed);
-    while let [first, after @ ..] = rest {
-        rest = match (*first, after) {
-            (ESCAPE, [b'[', sequence @ ..]) => {
-                let end = sequence.iter().position(|byte| (0x40..=0x7e).contains(byte));
-                end.map_or(&[][..], |end| &sequence[end + 1..])
-            }
-            (ESCAPE, [_, more @ ..]) => more, // with Alt
-            (ESCAPE, []) => after,
-            (letter, _) => {
-                letters.push(letter);
-                after
-            }
-        };
-    }
-    letters
 }
 
 /// Enters raw mode again after a stop, if this process has the terminal.
 fn on_continue(terminal: &Terminal) {
-    if !raw_mode::is_in_foreground() {
-        return;
-    }
-    match raw_mode::enter() {
-        Ok(()) => terminal.enable_status_line(),
-        Err(error) => tracing::warn!("cannot read keys: {error}"),
+    if key_reader::enter_again() {
+        terminal.enable_status_line();
     }
 }
 
@@ -197,15 +125,4 @@ async fn reload(dev: Dev, runtime: Arc<PythonRuntime>, terminal: Terminal) {
 fn quit() {
     // SAFETY: a signal to the own process, whose handler stops it gracefully.
     unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn special_keys_are_ignored() {
-        assert_eq!(super::letters(b"rl"), b"rl");
-        assert_eq!(super::letters(b"r\x1b[Al\x1b[5~h\x1b[1;2Qv"), b"rlhv");
-        assert_eq!(super::letters(b"\x1bqe\x1b"), b"e");
-        assert_eq!(super::letters(b"\x1b["), b"");
-    }
 }

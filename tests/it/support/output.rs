@@ -40,6 +40,18 @@ impl Output {
         self.wait(text, WATCHDOG).await
     }
 
+    /// Waits until so many lines contain `text`.
+    pub(crate) async fn wait_for_lines(&self, text: &str, count: usize) {
+        let mut lines = self.lines.clone();
+        let has_all = |lines: &Lines| {
+            lines.is_over || lines.text.iter().filter(|line| line.contains(text)).count() >= count
+        };
+        let found = tokio::time::timeout(WATCHDOG, lines.wait_for(has_all)).await;
+        let is_there = matches!(&found, Ok(Ok(lines)) if !lines.is_over);
+        drop(found);
+        assert!(is_there, "no {count} lines with {text:?} in:\n{}", self.text());
+    }
+
     /// The same for a start that downloads first.
     pub(crate) async fn wait_at_leisure(&self, text: &str) -> String {
         self.wait(text, WATCHDOG * 20).await
