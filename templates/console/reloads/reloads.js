@@ -115,7 +115,7 @@ export function Reloads({ state, filter, open, run, onOpen, order, onOrder }) {
   const isGone = open !== null && !(isOfThisRun && state.reloads.some(({ id }) => String(id) === open));
   return html`
     <div class="list" ref=${linked}>
-      <div class="toolbar"><${PhaseLegend} phases=${RELOAD_PHASES} /><${ColumnMenu} columns=${columns} /></div>
+      <div class="toolbar"><${PhaseLegend} phases=${state.reloads.some(({ build }) => build) ? { ...RELOAD_PHASES, start: BUILD_PHASES.start } : RELOAD_PHASES} /><${ColumnMenu} columns=${columns} /></div>
       ${isGone && html`<p class="problem" role="status">Reload #${visible(open)} is not listed: ${isOfThisRun ? "only the newest reloads are stored" : "it belongs to a process that has ended"}.</p>`}
       <${ListTable} columns=${columns} rows=${reloads} keyOf=${(/** @type {Reload} */ { id }) => `${state.runId} ${id}`} className="reload-rows" testid="reload-row" caption=${columns.sort ? "Reloads" : "Newest reloads first"}
         contextOf=${(/** @type {Reload} */ { id, outcome, generation }) => ({ isOpen: isOpen(id), pinResults: outcome === "ok" ? state.pinResults[generation] : undefined })}
@@ -239,7 +239,7 @@ function ReloadDetails({ reload, state }) {
           ${modules?.length
             ? html`<ol class="modules">${modules.map(({ name, ms }) => html`<li><code>${visible(name)}</code> <span class="dim">${milliseconds(ms)}</span></li>`)}</ol>`
             : html`<p class="dim">none</p>`}
-          ${modules?.length > 0 && cause !== "start" && html`
+          ${modules?.length > 0 && cause !== "start" && !build && html`
             <p class="actions"><button type="button" aria-expanded=${showsImports} onClick=${() => setShowsImports(!showsImports)}>Why these modules?</button></p>
             ${showsImports && html`<${ImportPaths} reload=${reload} generation=${state.status?.generation} />`}
           `}
