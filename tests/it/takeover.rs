@@ -5,6 +5,7 @@
 
 mod builder;
 
+use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -58,7 +59,13 @@ impl Clients {
 
 /// Waits until all saves are live or rejected; no build is under way.
 async fn wait(clients: &Clients, program: &mut Program) -> Value {
-    tokio::join!(clients.read("wait"), program.reply(false)).0
+    let mut waiting = pin!(clients.read("wait"));
+    loop {
+        tokio::select! {
+            status = &mut waiting => return status,
+            () = program.reply(false) => {}
+        }
+    }
 }
 
 fn build(outcome: &str, fields: Value) -> Value {
