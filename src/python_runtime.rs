@@ -287,6 +287,9 @@ impl PythonRuntime {
         if !process.is_checked {
             log_failures(report);
         }
+        if BuilderLink::get().is_some_and(|builder| builder.start().generation > 0) {
+            return Ok(()); // the program before has logged them
+        }
         for RouteInfo { methods, path, handler, mode, .. } in &report.routes {
             tracing::info!("route {} {path} -> {handler} ({mode})", methods.join(","));
         }

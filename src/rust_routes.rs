@@ -161,7 +161,7 @@ impl<S: Clone + Send + Sync + 'static> RustRoutes<S> {
                 path: path.clone(),
                 pattern: path.clone(),
                 params: params(path),
-                handler: (*handler).to_owned(),
+                handler: without_crate(handler).to_owned(),
                 module: handler.rsplit_once("::").map_or("", |(module, _)| module).to_owned(),
                 file,
                 line,
@@ -180,6 +180,15 @@ impl<S: Clone + Send + Sync + 'static> RustRoutes<S> {
             }
         };
         self.routes.iter().map(describe).collect()
+    }
+}
+
+/// The name of a handler in a module without the name of its crate.
+fn without_crate(handler: &str) -> &str {
+    let path = handler.split('<').next().unwrap_or_default();
+    match handler.split_once("::") {
+        Some((_, rest)) if path.matches("::").count() > 1 => rest,
+        _ => handler,
     }
 }
 
@@ -243,6 +252,14 @@ mod tests {
             let response = routes.router.clone().oneshot(request).await.expect("never fails");
             assert_eq!(response.status(), StatusCode::OK, "{path}");
         }
+    }
+
+    #[test]
+    fn the_crate_is_left_out_of_a_name_that_has_a_module() {
+        assert_eq!(without_crate("shop::orders::list"), "orders::list");
+        assert_eq!(without_crate("shop::orders::list<a::b>"), "orders::list<a::b>");
+        assert_eq!(without_crate("shop::hello"), "shop::hello");
+        assert_eq!(without_crate("shop::hello<a::b>"), "shop::hello<a::b>");
     }
 
     #[test]

@@ -144,10 +144,7 @@ fn begin_serving(engine: &EngineState, build: Option<&BuildReport>, state: Value
         engine.pins.restore(pins); // before the reload, after which they are sent
     }
     let serving = runtime.serving();
-    let diff = match is_first {
-        true => RouteDiff::default(),
-        false => RouteDiff::between(&routes, &serving.routes),
-    };
+    let diff = RouteDiff::between(&routes, &serving.routes);
     if build.is_some() || !is_first {
         runtime.continue_loads(reloads.last().map_or(0, |last| last.id));
         engine.recorder.replace_reloads(reloads);

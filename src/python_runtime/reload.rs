@@ -71,10 +71,15 @@ impl PythonRuntime {
 
     /// Records that this process serves in place of the one before it, after `build` if there was one.
     pub fn record_takeover(&self, build: Option<&BuildReport>, diff: RouteDiff) {
-        if let Some(build) = build {
-            return self.record_build(build, diff, Vec::new());
-        }
         let start = ReloadRecord::clone(&self.serving().last_reload);
+        if let Some(build) = build {
+            let mut build = build.clone();
+            let phases = &mut build.build.phases;
+            // The builder knows only when the reports have come.
+            let load = ms(start.total).min(phases.start + phases.load);
+            (phases.start, phases.load) = (phases.start + phases.load - load, load);
+            return self.record_build(&build, diff, Vec::new());
+        }
         let report = LoadReport { diff, ..start.report.clone() };
         let reload = self.publish(ReloadRecord { id: self.next_load(), report, ..start });
         self.events.emit(|| Event::ReloadEnd(reload));

@@ -47,14 +47,14 @@ impl Definition {
     }
 }
 
-/// The lines of a handler as they are on disk, in the form of those in Python.
-pub(crate) fn source(route: &RouteInfo, project: &Path) -> Value {
+/// The lines of a handler as they are on disk, in the form of Python's; `redact` masks the secrets of one.
+pub(crate) fn source(route: &RouteInfo, project: &Path, redact: impl Fn(&str) -> String) -> Value {
     let text = fs::read_to_string(project.join(&route.file)).unwrap_or_default();
     let (first, last) = (route.line.max(1), route.end_line.max(route.line));
     let count = (last - first + 1) as usize;
     let lines = text.lines().zip(1_u32..).skip(first as usize - 1).take(count.min(MAX_LINES));
     let lines: Vec<Value> =
-        lines.map(|(text, line)| json!({ "line": line, "text": text })).collect();
+        lines.map(|(text, line)| json!({ "line": line, "text": redact(text) })).collect();
     let is_cut = count > MAX_LINES;
     json!({ "file": route.file, "lines": lines, "generation": null, "is_cut": is_cut })
 }
@@ -168,6 +168,24 @@ mod tests {
         let orders = dir.path().join("src/shop/orders.rs");
         let list = in_sources("a::shop::orders::list<u8>", &dir.path().join("src/shop.rs"));
         assert_eq!(list, Some((orders, 5, 8, doc)));
+    }
+
+    #[test]
+    fn the_source_of_a_handler_is_shown_with_masks_and_its_numbers() {
+        let dir = handlers();
+        let route = json!({
+            "v": 1, "id": "r", "methods": ["GET"], "path": "/", "pattern": "/", "params": [], "handler": "a::hello",
+            "module": "a", "file": "src/main.rs", "line": 3, "end_line": 5, "doc": null, "pool": false, "async": true,
+            "mode": "rust", "language": "rust", "warnings": [], "generation": 1,
+        });
+        let route = serde_json::from_value(route).expect("the fields of a route");
+        let source = source(&route, dir.path(), |line| line.replace("String::new", "•"));
+        let lines = json!([
+            {"line": 3, "text": "async fn hello() -> String {"},
+            {"line": 4, "text": "    •()"},
+            {"line": 5, "text": "}"},
+        ]);
+        assert_eq!((&source["lines"], &source["is_cut"]), (&lines, &json!(false)));
     }
 
     #[test]

@@ -74,7 +74,9 @@ pub(super) async fn route_source(State(dev): State<Dev>, Path(id): Path<String>)
     match serving.routes.iter().find(|route| route.id == id) {
         None => (StatusCode::NOT_FOUND, "No serving route has this id.\n").into_response(),
         Some(route) if route.is_rust() => {
-            Json(rust_routes::source(route, &runtime.config().project_dir)).into_response()
+            let redactor = dev.inner.recorder.redactor();
+            let redact = |line: &str| redactor.body(line, "text/plain");
+            Json(rust_routes::source(route, &runtime.config().project_dir, redact)).into_response()
         }
         Some(_) => json_or_busy(runtime.source(&id).await),
     }
