@@ -71,6 +71,29 @@ async fn a_save_of_a_path_dependency_or_of_an_included_file_is_live_and_others_b
 }
 
 #[tokio::test]
+async fn the_files_that_a_build_script_makes_are_not_a_save() {
+    let script = r#"
+        fn main() {
+            let path = std::path::Path::new(&std::env::var("OUT_DIR").unwrap()).join("made.rs");
+            std::fs::write(path, format!("// {:?}\n", std::time::SystemTime::now())).unwrap();
+        }
+    "#;
+    let including =
+        |text: &str| responding(text) + "include!(concat!(env!(\"OUT_DIR\"), \"/made.rs\"));";
+    let server = project(&including("one")).top_file("build.rs", script).spawn("dev");
+    server.out.wait_for("version 1 live").await;
+    let server = server.announced();
+
+    for (count, text) in ["two", "three"].iter().enumerate() {
+        save(&server, &including(text));
+        server.out.wait_for_lines("↻ v1", count + 1).await;
+        assert_eq!(text_of(&server).await, *text);
+    }
+    assert!(!server.out.text().contains("more"), "{}", server.out.text());
+    assert!(!server.out.text().contains("made.rs"), "{}", server.out.text());
+}
+
+#[tokio::test]
 async fn a_save_during_a_build_cancels_it() {
     let endless = "fn main() { loop { std::thread::sleep(std::time::Duration::from_secs(1)); } }";
     let server = serving(PROGRAM).await;

@@ -15,8 +15,6 @@ const CHUNK: usize = 256 * 1024;
 
 #[derive(Debug)]
 pub(super) struct Binary {
-    /// Where cargo has written it.
-    pub(super) path: PathBuf,
     /// A link to the same file, or the path itself where there can be none.
     pub(super) kept: PathBuf,
 }
@@ -28,7 +26,7 @@ impl Binary {
         name.push(SUFFIX);
         let kept = path.with_file_name(name);
         if kept == path {
-            return Self { path: path.to_owned(), kept };
+            return Self { kept };
         }
         let _ = fs::remove_file(&kept);
         let kept = match fs::hard_link(path, &kept).or_else(|_| fs::copy(path, &kept).map(drop)) {
@@ -38,7 +36,7 @@ impl Binary {
                 path.to_owned()
             }
         };
-        Self { path: path.to_owned(), kept }
+        Self { kept }
     }
 
     /// Whether another file has the same bytes.

@@ -288,7 +288,8 @@ impl RustPackage {
     }
 }
 
-/// Lists the files that the last build of a binary has read: cargo writes them to a file beside it.
+/// Lists the files that the last build of a binary has read: cargo writes them to a file beside it. Leaves out
+/// the files that build scripts have made, since each build may make them again.
 pub(super) fn files_of(executable: &Path) -> Vec<PathBuf> {
     let Ok(text) = std::fs::read_to_string(executable.with_extension("d")) else {
         return Vec::new();
@@ -298,7 +299,9 @@ pub(super) fn files_of(executable: &Path) -> Vec<PathBuf> {
     };
     // A space in a name is written with a backslash.
     let names = files.replace("\\ ", "\0");
-    names.split(' ').map(|name| PathBuf::from(name.replace('\0', " "))).collect()
+    let paths = names.split(' ').map(|name| PathBuf::from(name.replace('\0', " ")));
+    let made = executable.parent().unwrap_or(executable);
+    paths.filter(|path| !path.starts_with(made)).collect()
 }
 
 #[cfg(test)]
@@ -391,7 +394,8 @@ mod tests {
         let dir = tempfile::tempdir().expect("a temporary directory");
         let executable = dir.path().join("shop");
         assert!(files_of(&executable).is_empty());
-        let list = "/t/shop: /p/src/main.rs /p/a\\ b.txt\n";
+        let made = dir.path().join("build/shop-1/out/made.rs");
+        let list = format!("/t/shop: /p/src/main.rs /p/a\\ b.txt {}\n", made.display());
         std::fs::write(dir.path().join("shop.d"), list).expect("written");
         assert_eq!(files_of(&executable), ["/p/src/main.rs", "/p/a b.txt"].map(PathBuf::from));
     }

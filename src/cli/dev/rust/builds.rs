@@ -29,10 +29,7 @@ impl BuildLoop {
         let of_crate = |dir: &PathBuf| [dir.join("Cargo.toml"), dir.join("build.rs")];
         files.extend(package.crates.iter().flat_map(of_crate));
         files.extend_from_slice(read);
-        let mut except = vec![self.config.python_dir.clone()];
-        // The results of build scripts are below it.
-        let build = self.good.as_ref().and_then(|good| good.path.parent());
-        except.extend(build.map(|directory| directory.to_owned()));
+        let except = [self.config.python_dir.clone()];
         self.watch.track(&trees, &files, &except);
     }
 
