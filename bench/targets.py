@@ -234,7 +234,8 @@ def _processes(records: list[Record]) -> Iterator[Target]:
     deploys = [r for r in records if r["type"] == "disturbed" and r["what"] == serving.DEPLOYS]
     lost = {r["round"]: float(sum(r["restless"]["faults"].values())) for r in deploys}
     count = sum(r["count"] for r in deploys)
-    what = f"requests that {count} deploys under {serving.CONNECTIONS} connections lost"
+    some = f"{count} deploys" if count else "deploys"
+    what = f"requests that {some} under {serving.CONNECTIONS} connections lost"
     yield Target(what, 0, "requests", lost, at_most=True)
     waits = {r["round"]: r["restless"]["p99_us"] / r["calm"]["p99_us"] for r in deploys}
     yield Target("p99 during deploys, against without", 3, "×", waits, at_most=True)
