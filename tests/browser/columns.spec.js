@@ -116,3 +116,17 @@ test("the cookies of a request are a part of their own, with attributes and with
   await page.getByTestId("request-row").filter({ hasText: "/rows" }).click();
   await expect(page.getByRole("tab", { name: "Cookies" })).toHaveCount(0);
 });
+
+test("a request whose headers the server has dropped is marked in the columns", async ({ page, world }) => {
+  const count = page.getByTestId("tab-requests").locator(".count");
+  for (let sent = 2; sent < 502; sent += 50) {
+    await Promise.all(Array.from({ length: 50 }, () => world.get("/rows", { "user-agent": "robot/1" })));
+    await expect(count).toHaveText(String(sent + 50));
+  }
+  await menu(page).locator("summary").click();
+  await add(page, "Request header", "user-agent");
+  await page.keyboard.press("Escape");
+  await expect(cells(page, "request-user-agent").first()).toHaveText("robot/1");
+  await page.getByTestId("filter").fill("id:1");
+  await expect(cells(page, "request-user-agent")).toHaveText(["not stored"]);
+});

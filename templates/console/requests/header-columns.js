@@ -117,7 +117,7 @@ function useValues(runId, requests, chosen) {
           for (const [id, values] of rows) byId.set(id, values);
           // The server has dropped the others.
           for (const { id } of missing) if (!byId.has(id)) byId.set(id, null);
-          for (const id of byId.keys()) if (byId.size > MAX_VALUES) byId.delete(id);
+          if (byId.size > MAX_VALUES) dropUnlisted(byId, newest.current);
           setVersion((version) => version + 1);
         } catch {
           if (controller.signal.aborted) return; // or the server restarts
@@ -136,6 +136,15 @@ function useValues(runId, requests, chosen) {
   }, [key]);
   useEffect(() => loader.current?.(), [requests]);
   return useMemo(() => ({ of: (/** @type {string} */ id) => known.current.byId.get(id) }), [key, version]);
+}
+
+/**
+ * @param {Map<string, Values>} byId
+ * @param {ListedRequest[]} requests
+ */
+function dropUnlisted(byId, requests) {
+  const listed = new Set(requests.map(({ id }) => id));
+  for (const id of byId.keys()) if (!listed.has(id)) byId.delete(id);
 }
 
 /**
