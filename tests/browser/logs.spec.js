@@ -1,5 +1,7 @@
 // The Logs tab: one timeline, its filter, and the links of its lines.
 
+const { execFileSync } = require("node:child_process");
+const path = require("node:path");
 const { openBeforeEach } = require("./requests_page");
 const { expect, test } = require("./world");
 
@@ -32,7 +34,7 @@ test("printed and logged lines are one timeline with requests and reloads, and l
   const lines = page.getByTestId("log-entry");
   await expect(lines).toHaveCount(4);
   await expect(lines.nth(0)).toContainText("warning");
-  await expect(lines.nth(0)).toContainText("stock is low");
+  await expect(lines.nth(0).locator(".text")).toHaveText("stock is low");
   await expect(lines.nth(1)).toContainText("info");
   await expect(lines.nth(2)).toContainText("bought tea");
   await expect(lines.nth(2).locator("a.source-link")).toHaveText("python/app.py:9");
@@ -153,4 +155,16 @@ test("hostile lines are text, and many lines are drawn in parts", async ({ page,
   expect(await page.locator(".entry").count()).toBeLessThanOrEqual(300);
   await page.getByRole("button", { name: "Show 300 more" }).click();
   await expect(page.locator(".entry")).toHaveCount(600);
+});
+
+test("a request is above its lines though the times of both are rounded down", () => {
+  const code = `
+    const { Timeline } = await import(${JSON.stringify(path.join(__dirname, "../../templates/console/logs/timeline.js"))});
+    const log = { time_ms: 1001, line: "bought tea", request: "1" };
+    const request = { id: "1", time_ms: 1000, total_ms: 0.5 };
+    const rows = new Timeline().update({ logs: [log], older: [], requests: [request], reloads: [] }, () => true);
+    console.log(rows.map(({ kind }) => kind).join());
+  `;
+  const printed = execFileSync("node", ["--no-warnings", "--input-type=module", "--eval", code], { encoding: "utf8" });
+  expect(printed).toBe("request,log\n");
 });

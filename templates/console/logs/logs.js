@@ -134,11 +134,12 @@ function linkToReload(id) {
 }
 
 /** @param {{ log: LogLine, modules: Map<string, string> }} props */
-function Line({ log: { line, stream, level, logger, file, file_line, request, reload, is_late }, modules }) {
+function Line({ log, modules }) {
+  const { stream, level, logger, file, file_line, request, reload, is_late } = log;
   const about = level ?? (stream === "stderr" ? "stderr" : "print");
   const module = modules.get(file ?? "");
   return html`
-    <b class="level">${about}</b> <code class="text">${visible(line)}</code>
+    <b class="level">${about}</b> <code class="text">${visible(textOf(log))}</code>
     <span class="links dim">
       ${logger && html`<span>${visible(logger)}</span> `}
       ${file && html`<${SourceLink} file=${file} line=${file_line} /> `}
@@ -147,6 +148,15 @@ function Line({ log: { line, stream, level, logger, file, file_line, request, re
       ${reload && html`<a href=${linkToReload(reload)}>save #${reload}</a>`}
     </span>
   `;
+}
+
+/**
+ * Returns the text of a line, without the level and the logger that the usual format puts before it: the row has both.
+ * @param {LogLine} log
+ */
+function textOf({ line, level, logger }) {
+  const head = `${level?.toUpperCase()} ${logger}: `;
+  return level && logger && line.startsWith(head) ? line.slice(head.length) : line;
 }
 
 /** @param {{ request: ListedRequest }} props */

@@ -107,7 +107,8 @@ export class Timeline {
       return { kind: "log", key: `log ${(this.#named += 1)}`, order, time_ms: log.time_ms, log };
     }
     const ended = /** @type {ListedRequest | Reload} */ (item);
-    const time_ms = ended.time_ms + ended.total_ms;
+    // The time at which it began is rounded down, as are the times of its lines.
+    const time_ms = Math.ceil(ended.time_ms + ended.total_ms);
     if (name === "requests") return { kind: "request", key: `request ${ended.id}`, order, time_ms, request: /** @type {ListedRequest} */ (ended) };
     return { kind: "reload", key: `reload ${ended.id}`, order, time_ms, reload: /** @type {Reload} */ (ended) };
   }
