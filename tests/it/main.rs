@@ -21,6 +21,7 @@ mod event_stream;
 mod example;
 mod faults;
 mod frameworks;
+mod freed_memory;
 mod function_calls;
 mod golden;
 mod handlers;

@@ -40,6 +40,8 @@ HOOK_TIMEOUT_S = 5.0
 # The number of ended generations after which a full collection runs even if the server is never
 # idle. With large libraries loaded, it blocks the interpreter for tens of milliseconds.
 COLLECT_EVERY = 200
+# The number after which freed memory is returned: this takes milliseconds, without the interpreter.
+RETURN_EVERY = 20
 # The most objects that are searched for a reference, and the most leaks that are reported.
 MAX_SEARCHED = 500
 MAX_LEAKS = 100
@@ -150,6 +152,8 @@ class Retirement:
             self._ended += 1
             if self._ended % COLLECT_EVERY == 0:
                 self._check_suspects()
+            elif self._ended % RETURN_EVERY == 0:
+                self._return_memory()
 
     def _end_all(self, generation: Generation) -> None:
         while self._retired:
