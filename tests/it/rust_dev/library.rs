@@ -1,4 +1,6 @@
 //! The same with the real library: keep-alive clients, the console's API, and Python beside Rust.
+//!
+//! A build may wait for the lock of another test that compiles in the same directory.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -99,12 +101,12 @@ async fn saves_lose_no_request_and_the_console_has_the_errors_of_the_compiler() 
     let clients = [load(&server, &is_over), load(&server, &is_over)];
 
     save(&server, &responding("two"));
-    server.out.wait_for("↻ v2").await;
+    server.out.wait_at_leisure("↻ v2").await;
     assert_eq!(text_of(&server).await, "two");
     assert_ne!(server.python_pid(), first);
 
     save(&server, &responding("three").replace("let app =", "let app: u32 ="));
-    server.out.wait_for("version 2 is still serving").await;
+    server.out.wait_at_leisure("version 2 is still serving").await;
     assert_eq!(text_of(&server).await, "two");
     let status = server.api("status").await;
     assert_eq!((&status["state"], &status["generation"]), (&json!("failing"), &json!(2)));
@@ -114,7 +116,7 @@ async fn saves_lose_no_request_and_the_console_has_the_errors_of_the_compiler() 
     assert_eq!(newest["traceback"]["frames"][0]["file"], "src/main.rs");
 
     save(&server, &responding("four"));
-    server.out.wait_for("↻ v3").await;
+    server.out.wait_at_leisure("↻ v3").await;
     is_over.store(true, Ordering::Relaxed);
 
     assert_eq!(text_of(&server).await, "four");
@@ -138,7 +140,7 @@ async fn saves_lose_no_request_and_the_console_has_the_errors_of_the_compiler() 
     }
     // The terminal has the requests of the newest program.
     assert_eq!(server.get("/python/text").await.text(), "one");
-    server.out.wait_for("GET    /python/text").await;
+    server.out.wait_at_leisure("GET    /python/text").await;
 }
 
 #[tokio::test]
@@ -153,17 +155,17 @@ async fn rust_and_python_that_are_saved_together_are_live_together() {
 
     save(&server, &responding("three"));
     server.edit("app.py", &module("three"));
-    server.out.wait_for("src/main.rs").await;
+    server.out.wait_at_leisure("src/main.rs").await;
     assert_eq!((&*text_of(&server).await, &*python().await), ("three", "three"));
     assert_ne!(server.python_pid(), process);
 
     save(&server, &responding("four").replace("let app =", "let app: u32 ="));
     server.edit("app.py", &module("four"));
-    server.out.wait_for("is still serving").await;
+    server.out.wait_at_leisure("is still serving").await;
     assert_eq!((&*text_of(&server).await, &*python().await), ("three", "three"));
 
     save(&server, &responding("five"));
-    server.out.wait_for("fixed after").await;
+    server.out.wait_at_leisure("fixed after").await;
     assert_eq!((&*text_of(&server).await, &*python().await), ("five", "four"));
 }
 
@@ -178,7 +180,10 @@ async fn the_error_of_a_program_that_listens_by_itself_names_the_call() {
 
     save(&server, &own);
 
-    server.out.wait_for("the program does not take the socket of `snaxum dev` within 10 s").await;
+    server
+        .out
+        .wait_at_leisure("the program does not take the socket of `snaxum dev` within 10 s")
+        .await;
     server
         .out
         .wait_for("`snaxum::server::bind(address).await` in place of `TcpListener::bind`")
