@@ -57,6 +57,7 @@ impl DevClient {
     }
 
     /// A client of the server at `url`, which this process runs.
+    #[allow(dead_code, reason = "the builder is a part of dev mode")]
     pub(crate) fn of_own_server(url: String, token: String) -> Self {
         let pid = std::process::id().into();
         Self { url, token, pid, mcp: None, dir: PathBuf::new() }

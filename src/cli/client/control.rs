@@ -42,6 +42,7 @@ pub(crate) fn reload(dir: &Path, full: bool) -> Result<ExitCode, Error> {
 }
 
 /// Checks all files of a dev server; returns the outcome in words.
+#[allow(dead_code, reason = "the builder is a part of dev mode")]
 pub(crate) async fn reload_of(client: &DevClient) -> Result<String, Error> {
     let (response, _): (CommandResponse, _) = client.post("reload", &json!({})).await?;
     Ok(response.summary)

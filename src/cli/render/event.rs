@@ -143,6 +143,7 @@ impl EventLines {
     }
 
     /// For the process that has started the server.
+    #[allow(dead_code, reason = "the builder is a part of dev mode")]
     pub(crate) fn of_parent(shows_phases: bool) -> Self {
         Self { is_parent: true, ..Self::new(usize::MAX, shows_phases) }
     }
