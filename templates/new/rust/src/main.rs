@@ -10,6 +10,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::any;
+use snaxum::dev::Dev;
 use snaxum::prelude::*;
 use snaxum::project::Project;
 use snaxum::server::{self, CancellationToken, DRAIN_TIMEOUT, StopSignals};
@@ -24,10 +25,16 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let mut signals = StopSignals::register()?;
 
     let runtime = start_python(dev)?;
-    let app = app(&runtime).merge(snaxum::dev::router(&runtime)?);
+    let mut app = app(&runtime);
     // Under `snaxum dev` it is the socket of the command.
     let listener = server::bind(address.parse()?).await?;
-    println!("listening on http://{}", listener.local_addr()?);
+    let address = listener.local_addr()?;
+    println!("listening on http://{address}");
+    if runtime.config().dev {
+        let dev = Dev::start(&runtime)?;
+        app = app.merge(dev.router());
+        println!("console at {}", dev.console_url(address));
+    }
 
     let stop = CancellationToken::new();
     tokio::spawn({
