@@ -45,11 +45,14 @@ pub mod project;
 #[cfg(feature = "cli")]
 pub mod project_templates;
 pub mod python_runtime;
+// Its lookup and most orders of a builder are for dev mode.
+#[cfg_attr(not(feature = "dev"), allow(dead_code, unused_imports))]
 pub mod rust_routes;
 pub mod server;
 pub mod shared_mapping;
 pub mod state_dir;
 pub(crate) mod static_files;
+#[cfg_attr(not(feature = "dev"), allow(dead_code))]
 pub mod supervision;
 pub mod sync;
 pub mod telemetry;
