@@ -62,10 +62,12 @@ function Source({ id, generation }) {
   const { data: source, problem } = useFetch(`routes/${encodeURIComponent(id)}/source`, { version: generation });
   if (problem) return html`<p class="dim">Cannot show the source: ${visible(problem)}.</p>`;
   if (!source) return html`<p class="dim">Loading the source…</p>`;
-  const pieces = colorLines(source.lines.map((/** @type {{ text: string }} */ { text }) => text));
+  const texts = source.lines.map((/** @type {{ text: string }} */ { text }) => text);
+  // Only the words of Python have colors.
+  const pieces = source.file?.endsWith(".rs") ? null : colorLines(texts);
   return html`
     <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map((/** @type {{ line: number }} */ { line }, /** @type {number} */ index) => html`
-      <span class="line" key=${line}><span class="gutter">${line}</span><code>${colored(pieces[index])}</code></span>
+      <span class="line" key=${line}><span class="gutter">${line}</span><code>${pieces ? colored(pieces[index]) : visible(texts[index])}</code></span>
     `)}</pre>
     <p class="dim">${source.generation === null ? "as it is on disk" : `as loaded in ${version(source.generation)}`}${source.is_cut && " (first lines only)"}</p>
   `;
