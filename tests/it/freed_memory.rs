@@ -90,6 +90,6 @@ def arenas(request):
 #[tokio::test]
 async fn threads_share_two_arenas_of_the_c_library() {
     let server = Project::new().file("app.py", ARENAS).dev().await;
-    let arenas: usize = server.get("/").await.text().parse().unwrap();
+    let arenas: usize = server.get("/").await.text().parse().expect("a number");
     assert!((1..=2).contains(&arenas), "{arenas} arenas");
 }

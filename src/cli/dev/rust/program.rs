@@ -421,8 +421,8 @@ mod tests {
 
     #[test]
     fn the_error_of_a_program_that_ignores_the_socket_names_the_call() {
-        let mut reports = ReceivedReports::default();
-        reports.loaded = Some((Instant::now(), 1, Vec::new()));
+        let loaded = Some((Instant::now(), 1, Vec::new()));
+        let reports = ReceivedReports { loaded, ..ReceivedReports::default() };
         let late = late_start(Duration::from_secs(30), &reports, &[]);
         assert!(late.message.contains("does not take the socket"), "{late:?}");
         assert!(late.hint.is_some_and(|hint| hint.contains("in place of `TcpListener::bind`")));
