@@ -32,14 +32,14 @@ use crate::cli::render::color::escape;
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The options of the command line that concern the builder.
-pub(in crate::cli::dev) struct BuilderOptions {
-    pub(in crate::cli::dev) explains: bool,
-    pub(in crate::cli::dev) mcp: Option<McpAccess>,
-    pub(in crate::cli::dev) editor: Option<String>,
+pub(in super::super) struct BuilderOptions {
+    pub(in super::super) explains: bool,
+    pub(in super::super) mcp: Option<McpAccess>,
+    pub(in super::super) editor: Option<String>,
     /// Whether single keys are read.
-    pub(in crate::cli::dev) reads_keys: bool,
+    pub(in super::super) reads_keys: bool,
     /// The wait after the second crash in a row.
-    pub(in crate::cli::dev) restart_delay: Duration,
+    pub(in super::super) restart_delay: Duration,
 }
 
 pub(super) struct BuildLoop {
