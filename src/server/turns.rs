@@ -255,10 +255,11 @@ impl TurnWaiter {
         loop {
             own.react();
             self.share = self.share.saturating_sub(1);
-            if self.share > 0
-                && let Some((connection, is_new)) = self.turns.passage.receive()
-            {
-                return Turn::Moved { connection, is_new };
+            if self.share > 0 {
+                if let Some((connection, is_new)) = self.turns.passage.receive() {
+                    return Turn::Moved { connection, is_new };
+                }
+                self.share = 0; // the turn is over: later ones are those of whoever has least to do
             }
             let [has_moved, has_new] = self.pending();
             if !has_moved && !has_new {

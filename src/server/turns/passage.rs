@@ -65,8 +65,15 @@ impl Passage {
 
     /// The number of connections in it.
     pub(super) fn waiting(&self) -> usize {
-        let bytes = rustix::io::ioctl_fionread(&self.exit).unwrap_or_default();
-        usize::try_from(bytes).unwrap_or_default()
+        #[cfg(target_os = "macos")]
+        {
+            bytes_without_descriptors(self.exit())
+        }
+        #[cfg(not(target_os = "macos"))]
+        {
+            let bytes = rustix::io::ioctl_fionread(&self.exit).unwrap_or_default();
+            usize::try_from(bytes).unwrap_or_default()
+        }
     }
 
     /// Takes the oldest connection, and whether it is new; `None` if there is none, or another process was
@@ -88,6 +95,19 @@ impl Passage {
         let _ = rustix::io::fcntl_setfd(&connection, rustix::io::FdFlags::CLOEXEC);
         Some((connection, byte != [0]))
     }
+}
+
+/// The bytes that wait in a socket. Here, `FIONREAD` also counts the messages with descriptors.
+#[cfg(target_os = "macos")]
+fn bytes_without_descriptors(socket: BorrowedFd<'_>) -> usize {
+    use std::os::fd::AsRawFd;
+
+    let (mut bytes, mut size): (libc::c_int, _) = (0, size_of::<libc::c_int>() as libc::socklen_t);
+    let (socket, option) = (socket.as_raw_fd(), libc::SO_NREAD);
+    let value = (&raw mut bytes).cast();
+    // SAFETY: both pointers are to local values, and the size is that of the first.
+    unsafe { libc::getsockopt(socket, libc::SOL_SOCKET, option, value, &raw mut size) };
+    usize::try_from(bytes).unwrap_or_default()
 }
 
 #[cfg(test)]
