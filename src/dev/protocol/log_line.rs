@@ -10,8 +10,9 @@ pub struct LogLine {
     pub time_ms: u64,
     /// The request that printed it; null from a minute after the end of the request on.
     pub request: Option<String>,
-    /// Whether the request had ended: a thread, a task or a function that it has started printed it.
-    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    /// Whether the request had ended: a thread, a task or a function that it has started printed it. Missing
+    /// if not.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub is_late: bool,
     /// The [`Reload::id`](crate::message::Reload) of the load that printed it, in a module or a
     /// start-up hook.
