@@ -117,7 +117,12 @@ fn marked(frame: &minijinja::Value) -> Result<minijinja::Value, minijinja::Error
         texts
             .push((number(&line, "line")?.unwrap_or_default(), line.get_attr("text")?.to_string()));
     }
-    let colored = color_lines(texts.iter().map(|(_, text)| text.as_str()));
+    let sources = texts.iter().map(|(_, text)| text.as_str());
+    // Only the words of Python have colors.
+    let colored = match frame.get_attr("file")?.as_str().is_some_and(|file| file.ends_with(".rs")) {
+        true => sources.map(|text| vec![Piece { kind: "", text: text.to_owned() }]).collect(),
+        false => color_lines(sources),
+    };
     let mut lines = Vec::new();
     for ((at, text), pieces) in texts.iter().zip(colored) {
         let at = *at;
@@ -201,6 +206,11 @@ mod tests {
         let marked =
             format!("{}<mark>{}</mark>{}", string("&#x27;a"), string("&lt;b"), string("&#x27;"));
         assert!(page.contains(&marked), "{page}");
+        let mut rust = raised("error[E0308]", "fn f<'a>(x: &'a str) {}", 12, 19);
+        rust.frames[0].file = "src/main.rs".into();
+        let page = error_of(&rust);
+        let plain = "fn f&lt;&#x27;a&gt;(x: <mark>&amp;&#x27;a str</mark>) {}";
+        assert!(page.contains(plain), "{page}");
         for (from, to) in [(99, 120), (4, 2)] {
             let page = error_of(&raised("ValueError", "abcdef", from, to));
             assert!(!page.contains("<mark>") && page.contains("abcdef</code>"), "{page}");

@@ -9,7 +9,7 @@ import { colorLines } from "./python-source.js";
 
 /** @param {{ frame: Frame }} props */
 export function CodeFrame({ frame }) {
-  const pieces = colorLines(frame.source.map(({ text }) => String(text)));
+  const pieces = linePieces(frame.file, frame.source.map(({ text }) => String(text)));
   return html`
     <pre class="source" tabindex="0">${frame.source.map(({ line, text }, index) => html`<${SourceLine} frame=${frame} line=${line} text=${String(text)} pieces=${pieces[index]} />`)}</pre>
   `;
@@ -25,6 +25,16 @@ function SourceLine({ frame, line, text, pieces }) {
       <code>${colored(before)}${failed.length > 0 && html`<mark>${colored(failed)}</mark>`}${colored(after)}</code>
     </span>
   `;
+}
+
+/**
+ * Returns the pieces of each line of a file. Only the words of Python have colors.
+ * @param {string} file
+ * @param {string[]} lines
+ * @returns {Piece[][]}
+ */
+export function linePieces(file, lines) {
+  return file.endsWith(".rs") ? lines.map((text) => [{ kind: "", text }]) : colorLines(lines);
 }
 
 /** @param {Piece[]} pieces */

@@ -28,7 +28,8 @@ const CHANGES = /** @type {Record<string, { sign: string, className: string }>} 
 export function SaveDiff({ reload, diff, problem }) {
   if (problem) return html`<p class="warn" role="alert">Cannot show the changed lines: ${visible(problem)}.</p>`;
   if (!diff) return html`<p class="dim delayed">Loading the changed lines…</p>`;
-  if (!diff.is_stored) return html`<p class="dim">The text of this save is not stored: only the newest saves are.</p>${reload.files.map((file) => html`<p><${SourceLink} file=${file} /></p>`)}`;
+  const reason = reload.build ? "The lines of a save that has built the program are not compared." : "The text of this save is not stored: only the newest saves are.";
+  if (!diff.is_stored) return html`<p class="dim">${reason}</p>${reload.files.map((file) => html`<p><${SourceLink} file=${file} /></p>`)}`;
   return diff.files.map((file) => html`<${FileChanges} key=${file.file} file=${file} />`);
 }
 

@@ -8,8 +8,7 @@ import { execution, milliseconds, pluralize, statusClass, timeOfDay, version, vi
 import { quoteValue } from "../requests/request-filter.js";
 import { SourceLink } from "../components/source-link.js";
 import { ProfileSwitch } from "./profile-switch.js";
-import { colored } from "../errors/code-frame.js";
-import { colorLines } from "../errors/python-source.js";
+import { colored, linePieces } from "../errors/code-frame.js";
 import { buildPath } from "../try-it/form.js";
 import { RouteSchema, TryRoute } from "./try-it.js";
 import { TryWebSocket } from "./try-websocket.js";
@@ -62,12 +61,10 @@ function Source({ id, generation }) {
   const { data: source, problem } = useFetch(`routes/${encodeURIComponent(id)}/source`, { version: generation });
   if (problem) return html`<p class="dim">Cannot show the source: ${visible(problem)}.</p>`;
   if (!source) return html`<p class="dim">Loading the source…</p>`;
-  const texts = source.lines.map((/** @type {{ text: string }} */ { text }) => text);
-  // Only the words of Python have colors.
-  const pieces = source.file?.endsWith(".rs") ? null : colorLines(texts);
+  const pieces = linePieces(source.file ?? "", source.lines.map((/** @type {{ text: string }} */ { text }) => text));
   return html`
     <pre class="source bordered" tabindex="0" data-testid="route-source">${source.lines.map((/** @type {{ line: number }} */ { line }, /** @type {number} */ index) => html`
-      <span class="line" key=${line}><span class="gutter">${line}</span><code>${pieces ? colored(pieces[index]) : visible(texts[index])}</code></span>
+      <span class="line" key=${line}><span class="gutter">${line}</span><code>${colored(pieces[index])}</code></span>
     `)}</pre>
     <p class="dim">${source.generation === null ? "as it is on disk" : `as loaded in ${version(source.generation)}`}${source.is_cut && " (first lines only)"}</p>
   `;
