@@ -29,8 +29,9 @@ Quote ratios: absolute numbers belong to one machine on one day.
 
 {targets}
 
-[Where the time goes](profiles.md) has the profiles of missed targets, and what it would take to
-reach them. A target that is not measured is of a part of the benchmark that this run does not have.
+[Where the time goes](profiles.md) has the profiles of some targets that this run or another has
+missed, and what it would take to reach them. A target that is not measured is of a part of the
+benchmark that this run does not have.
 
 ## Measured
 
