@@ -259,7 +259,7 @@ impl TurnWaiter {
                 if let Some((connection, is_new)) = self.turns.passage.receive() {
                     return Turn::Moved { connection, is_new };
                 }
-                self.share = 0; // the turn is over: later ones are those of whoever has least to do
+                self.share = 0; // the turn is over: the process with the least to do takes later ones
             }
             let [has_moved, has_new] = self.pending();
             if !has_moved && !has_new {
