@@ -9,6 +9,7 @@ use serde_json::Value;
 use snaxum::config::LogFormat;
 use snaxum::dev::DevFile;
 use snaxum::message::{LoadOutcome, ModuleFailure, Traceback, unix_ms};
+use snaxum::server::DRAIN_TIMEOUT;
 use snaxum::supervision::protocol::{BuildReport, BuilderOrder};
 
 use super::attempt::{Candidate, StartCause};
@@ -25,6 +26,8 @@ const LEAVE_TIMEOUT: Duration = Duration::from_secs(5);
 const SIGNAL_TIMEOUT: Duration = Duration::from_secs(1);
 /// The time after its drain in which a program must have ended.
 const END_TIMEOUT: Duration = Duration::from_secs(5);
+/// The drain without a limit: a moment that is later by `Duration::MAX` cannot be expressed.
+const LONGEST_DRAIN: Duration = Duration::from_secs(365 * 24 * 3600);
 
 impl BuildLoop {
     /// Starts a program beside the serving one.
@@ -147,7 +150,10 @@ impl BuildLoop {
         };
         let now = Instant::now();
         if let Some(old) = self.serving.take() {
-            let drain = self.config.drain_limit();
+            let drain = match self.config.drain_timeout {
+                Some(_) => self.config.drain_limit().min(LONGEST_DRAIN),
+                None => 2 * DRAIN_TIMEOUT, // a program of its own: for requests, then for Python
+            };
             self.leaving.push((old, now + drain + END_TIMEOUT));
         }
         (self.page, self.crashed) = (None, None);
