@@ -45,6 +45,22 @@ async fn a_program_that_crashes_starts_again_although_the_newest_build_is_broken
 }
 
 #[tokio::test]
+async fn a_crash_while_a_bad_program_is_tried_starts_the_last_good_one_again() {
+    let server = project(PROGRAM).args(&["--cargo-start-timeout", "2s"]).spawn("dev");
+    server.out.wait_for("version 1 live").await;
+    let server = server.announced();
+    let serving = server.python_process();
+    save(&server, "fn main() { eprintln!(\"parked\"); loop { std::thread::park(); } }");
+    server.err.wait_for("parked").await;
+
+    serving.signal(libc::SIGKILL);
+
+    server.out.wait_for("the program neither takes the socket nor starts Python within 2 s").await;
+    server.out.wait_for("shop serves again").await;
+    assert_eq!(text_of(&server).await, "one");
+}
+
+#[tokio::test]
 async fn a_stop_ends_the_program_and_removes_the_file_of_the_server() {
     let mut server = serving(PROGRAM).await;
     let children = server.processes();

@@ -76,7 +76,7 @@ pub(super) struct BuildLoop {
     pub(super) began: Instant,
     pub(super) has_banner: bool,
     pub(super) crashes: u32,
-    /// The crash after which a program starts again, and when.
+    /// The crash after which a program starts again, unless one that is tried serves before, and when.
     pub(super) crashed: Option<(Crash, Instant)>,
     /// Whether the terminal is in raw mode.
     pub(super) has_keys: bool,
@@ -229,7 +229,8 @@ impl BuildLoop {
         let cancelled = self.build.as_ref().and_then(|running| running.cancelled);
         let cancelled = cancelled.map(|since| since + CANCEL_TIMEOUT);
         let leaving = self.leaving.iter().map(|(_, until)| *until).min();
-        let restart = self.crashed.as_ref().map(|(_, at)| *at);
+        let restart = self.crashed.as_ref().filter(|_| self.candidate.is_none());
+        let restart = restart.map(|(_, at)| *at);
         let candidate = self.candidate.as_ref().and_then(|it| it.deadline(&self.config));
         [cancelled, leaving, restart, candidate, self.screen.next_deadline()]
             .into_iter()
@@ -251,7 +252,7 @@ impl BuildLoop {
             program.kill();
         }
         self.leaving.retain(|(_, until)| *until > now);
-        if self.crashed.as_ref().is_some_and(|(_, at)| *at <= now) {
+        if self.candidate.is_none() && self.crashed.as_ref().is_some_and(|(_, at)| *at <= now) {
             self.start_again();
         }
         self.check_candidate();

@@ -65,7 +65,8 @@ impl BuildLoop {
         if self.candidate.as_ref().is_some_and(Candidate::is_taking_over) {
             return; // it is quick, and a build follows
         }
-        self.candidate = None; // newer code replaces it
+        // Newer code replaces it. A start after a crash goes on: the new code may not compile.
+        self.candidate.take_if(|it| !matches!(it.cause, StartCause::Crash(_)));
         self.start_build();
     }
 

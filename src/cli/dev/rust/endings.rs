@@ -69,7 +69,10 @@ impl BuildLoop {
         self.screen.finish();
         self.screen.print(&text);
         match &self.candidate {
-            Some(_) => self.check_candidate(),
+            Some(_) => {
+                self.crashed = Some((crash, Instant::now())); // if the new one is not good
+                self.check_candidate();
+            }
             None => self.plan_restart(crash),
         }
     }

@@ -32,6 +32,9 @@ const LONGEST_DRAIN: Duration = Duration::from_secs(365 * 24 * 3600);
 impl BuildLoop {
     /// Starts a program beside the serving one.
     pub(super) fn try_program(&mut self, executable: PathBuf, cause: StartCause) {
+        if let Some(Candidate { cause: StartCause::Crash(crash), .. }) = self.candidate.take() {
+            self.crashed = Some((*crash, Instant::now())); // if this one is not good
+        }
         let id = self.next_id;
         self.next_id += 1;
         let crash = match &cause {
