@@ -62,6 +62,8 @@ pub(super) struct BuildLoop {
     pub(super) next_id: u64,
     pub(super) serving: Option<Program>,
     pub(super) candidate: Option<Candidate>,
+    /// The reason of a restart that was requested, until a program takes over or does not start.
+    pub(super) wanted_restart: Option<String>,
     /// Programs that were replaced, and when each is killed.
     pub(super) leaving: Vec<(Program, Instant)>,
     /// Where programs find their libraries.
@@ -112,6 +114,7 @@ impl BuildLoop {
             next_id: 1,
             serving: None,
             candidate: None,
+            wanted_restart: None,
             leaving: Vec::new(),
             libraries: Vec::new(),
             good: None,
@@ -159,9 +162,7 @@ impl BuildLoop {
             ProgramReport::Restart { reason } => self.restart(reason),
             ProgramReport::Paused { is_paused } => {
                 self.is_paused = is_paused;
-                if !is_paused {
-                    self.build_saved();
-                }
+                self.build_unless_paused();
             }
             ProgramReport::Dev => self.follow(),
             _ => {}

@@ -47,6 +47,11 @@ impl BuildLoop {
         let all = self.saved.get_or_insert_default();
         all.since.get_or_insert(save.began);
         all.files.extend(files);
+        self.build_unless_paused();
+    }
+
+    /// Builds the saved files, unless they wait for the end of a pause.
+    pub(super) fn build_unless_paused(&mut self) {
         if !self.is_paused {
             self.build_saved();
         }
@@ -139,7 +144,12 @@ impl BuildLoop {
             Some(serving) => serving.send(&BuilderOrder::Built { build: Box::new(report) }),
             None => self.show_page(&report.failures),
         }
-        self.build_saved();
+        if self.candidate.is_none()
+            && let Some(reason) = self.wanted_restart.take()
+        {
+            self.restart(reason);
+        }
+        self.build_unless_paused();
     }
 
     /// Responds with the errors while no program serves.

@@ -43,10 +43,13 @@ impl BuildLoop {
             let (root, python) = (&self.package.root, &self.config.python_dir);
             let mut crash = Crash::new(state, status, root, python);
             crash.generation = self.generation.max(crash.generation);
+            self.wanted_restart = None; // the next program is a new one
             let ran = serving.began.elapsed();
             drop(serving);
             self.crashes = if ran >= CALM { 0 } else { self.crashes };
+            self.is_paused = false; // no program is there that could end it
             self.on_crash(crash);
+            self.build_saved();
         }
     }
 

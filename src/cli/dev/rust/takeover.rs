@@ -71,8 +71,10 @@ impl BuildLoop {
 
     /// Starts the same binary again, for the program's own reasons.
     pub(super) fn restart(&mut self, reason: String) {
-        if self.candidate.is_some() || self.saved.is_some() {
-            return; // a new program follows anyway
+        let is_saving = self.saved.is_some() && !self.is_paused;
+        self.wanted_restart = Some(reason.clone());
+        if self.candidate.is_some() || is_saving {
+            return; // a new program follows; if it is not good, the restart does
         }
         let Some(executable) = self.good.as_ref().map(|good| good.kept.clone()) else { return };
         if let Some(serving) = &mut self.serving {
@@ -160,10 +162,12 @@ impl BuildLoop {
             self.leaving.push((old, now + drain + END_TIMEOUT));
         }
         (self.page, self.crashed) = (None, None);
+        self.is_paused &= !state.is_null(); // it is part of the state
         let built = matches!(cause, StartCause::Build { .. });
         let report = self.report_of_takeover(cause, &program, asked.map(|(at, _)| at));
         program.send(&BuilderOrder::Live { build: report.clone().map(Box::new), state });
         self.generation = program.generation();
+        self.wanted_restart = None;
         if built || self.good.is_none() {
             self.good = Some(Binary::link(&program.executable));
         }
@@ -180,7 +184,7 @@ impl BuildLoop {
             None => self.show_banner(),
         }
         self.follow();
-        self.build_saved();
+        self.build_unless_paused();
     }
 
     fn report_of_takeover(
@@ -219,6 +223,7 @@ impl BuildLoop {
                 self.end_attempt(report, &rendered.unwrap_or_default());
             }
             StartCause::Restart => {
+                self.wanted_restart = None;
                 let first = first.cloned().unwrap_or_default();
                 let reason = format!("{reason}\n{}", first.text);
                 let reason = reason.trim_end().to_owned();
@@ -230,7 +235,7 @@ impl BuildLoop {
                 if let Some(serving) = &mut self.serving {
                     serving.send(&BuilderOrder::RestartFailed { reason });
                 }
-                self.build_saved();
+                self.build_unless_paused();
             }
             StartCause::Crash(crash) => {
                 let report = BuildReport {
