@@ -141,8 +141,7 @@ impl Program {
         let mut command = Command::new(launch.executable);
         command.args(launch.arguments).current_dir(launch.directory);
         command.env(DEV_PROGRAM, serde_json::to_string(&descriptors).expect("plain data"));
-        let known = std::env::var_os(LIBRARY_PATH).unwrap_or_default();
-        let paths = launch.libraries.iter().cloned().chain(std::env::split_paths(&known));
+        let paths = launch.libraries.iter().cloned().chain(known_libraries());
         if let Ok(paths) = std::env::join_paths(paths) {
             command.env(LIBRARY_PATH, paths);
         }
@@ -270,6 +269,18 @@ impl Drop for Program {
         self.kill();
         let _ = self.process.reap();
         self.table.free(self.place);
+    }
+}
+
+/// The directories that the environment names, or those of the system that the variable replaces.
+fn known_libraries() -> Vec<PathBuf> {
+    match std::env::var_os(LIBRARY_PATH).filter(|known| !known.is_empty()) {
+        Some(known) => std::env::split_paths(&known).collect(),
+        None if cfg!(target_os = "macos") => {
+            let home = std::env::var_os("HOME").map(|home| PathBuf::from(home).join("lib"));
+            home.into_iter().chain(["/usr/local/lib", "/usr/lib"].map(PathBuf::from)).collect()
+        }
+        None => Vec::new(), // an empty name would be the current directory
     }
 }
 
