@@ -3,7 +3,7 @@
 //! A save during a build cancels it: the crates that it has finished are not compiled again.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 
 use snaxum::dev::{SavedSources, UnbuiltProgram};
@@ -20,7 +20,12 @@ impl BuildLoop {
     /// Watches the files of the project's crates, and the files that the last build has read.
     pub(super) fn track(&self, read: &[PathBuf]) {
         let package = &self.package;
-        let trees: Vec<PathBuf> = package.crates.iter().map(|dir| dir.join("src")).collect();
+        let mut trees: Vec<PathBuf> = package.crates.iter().map(|dir| dir.join("src")).collect();
+        // The directory of a crate has more than sources, such as cargo's builds.
+        let dirs = package.mains.iter().filter_map(|main| main.parent());
+        trees.extend(
+            dirs.filter(|dir| !package.crates.iter().any(|it| it == dir)).map(Path::to_owned),
+        );
         let mut files: Vec<PathBuf> = ["Cargo.lock", "rust-toolchain", "rust-toolchain.toml"]
             .iter()
             .chain(&[".cargo/config.toml", "Cargo.toml"])
@@ -28,8 +33,11 @@ impl BuildLoop {
             .collect();
         let of_crate = |dir: &PathBuf| [dir.join("Cargo.toml"), dir.join("build.rs")];
         files.extend(package.crates.iter().flat_map(of_crate));
+        files.extend_from_slice(&package.mains);
         files.extend_from_slice(read);
-        let except = [self.config.python_dir.clone()];
+        let mut except = vec![self.config.python_dir.clone()];
+        // A directory that has the modules beside the Rust sources, such as `src`, is not left out.
+        except.retain(|dir| !trees.iter().any(|tree| tree.starts_with(dir)));
         self.watch.track(&trees, &files, &except);
     }
 

@@ -40,6 +40,8 @@ pub(super) struct RustPackage {
     pub(super) workspace: PathBuf,
     /// The directory of its main source.
     pub(super) sources: PathBuf,
+    /// The main sources of the binary, of its library and of its build script.
+    pub(super) mains: Vec<PathBuf>,
     /// The directories of its package and of the path dependencies.
     pub(super) crates: Vec<PathBuf>,
 }
@@ -70,6 +72,7 @@ pub(super) fn find(root: &Path, config: &SnaxumConfig) -> Result<Option<RustPack
         root: root.to_owned(),
         manifest: package.manifest_path.clone(),
         sources: package.sources_of(&binary).unwrap_or_else(|| root.to_owned()),
+        mains: package.mains(&binary),
         binary,
         workspace: metadata.workspace_root.clone(),
         crates: metadata.crates_of(package, root),
@@ -235,6 +238,15 @@ impl CargoPackage {
     fn sources_of(&self, binary: &str) -> Option<PathBuf> {
         let is_it = |target: &&CargoTarget| target.name == binary;
         Some(self.targets.iter().find(is_it)?.src_path.parent()?.to_owned())
+    }
+
+    fn mains(&self, binary: &str) -> Vec<PathBuf> {
+        let is_built = |target: &&CargoTarget| match target.kind.first().map(|kind| &**kind) {
+            Some("bin") => target.name == binary,
+            Some("test" | "bench" | "example") | None => false,
+            Some(_) => true,
+        };
+        self.targets.iter().filter(is_built).map(|target| target.src_path.clone()).collect()
     }
 
     fn uses_library(&self) -> bool {
