@@ -4,6 +4,7 @@
 //! Runs no Python and no user code, so it outlives every program. `builds.rs` is about builds, `takeover.rs`
 //! replaces the program that serves, and `endings.rs` is about programs that end.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -72,6 +73,8 @@ pub(super) struct BuildLoop {
     pub(super) good: Option<Binary>,
     pub(super) page: Option<WaitingPage>,
     pub(super) dev_file: Option<DevFile>,
+    /// The files that the last good build has read.
+    pub(super) read: BTreeSet<PathBuf>,
     /// The events of the program that serves, and of programs that drain.
     pub(super) followed: Vec<(u64, FollowedEvents)>,
     pub(super) generation: u64,
@@ -120,6 +123,7 @@ impl BuildLoop {
             good: None,
             page: None,
             dev_file: None,
+            read: BTreeSet::new(),
             followed: Vec::new(),
             generation: 0,
             began: Instant::now(),

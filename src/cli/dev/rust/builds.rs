@@ -135,7 +135,7 @@ impl BuildLoop {
         let Some(executable) = output.executable else {
             return self.end_attempt(report, &output.rendered);
         };
-        self.track(&files_of(&executable));
+        self.track_read(files_of(&executable), time);
         self.libraries = output.libraries;
         if self.serving.is_some() && self.good.as_ref().is_some_and(|it| it.is_same(&executable)) {
             let reason = "the program is the same as before".to_owned();
@@ -178,6 +178,24 @@ impl BuildLoop {
                 }
             }
             Err(error) => tracing::warn!("cannot respond with the errors of the build: {error}"),
+        }
+    }
+
+    /// Watches the files that a build has read. One that is new among them had no event when it was saved
+    /// during the build.
+    fn track_read(&mut self, read: Vec<PathBuf>, began: SystemTime) {
+        self.track(&read);
+        let read: BTreeSet<PathBuf> = read.into_iter().collect();
+        let is_late = |path: &&PathBuf| {
+            let time = std::fs::metadata(path).and_then(|found| found.modified());
+            !self.read.contains(*path) && time.is_ok_and(|time| time >= began)
+        };
+        let late: Vec<PathBuf> = read.iter().filter(is_late).cloned().collect();
+        self.read = read;
+        if !late.is_empty() {
+            let all = self.saved.get_or_insert_default();
+            all.since.get_or_insert_with(Instant::now);
+            all.files.extend(late);
         }
     }
 
