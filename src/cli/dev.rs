@@ -66,6 +66,7 @@ pub(crate) fn run(args: ProjectArgs, options: DevOptions) -> Result<ExitCode, Er
     let Some(given) = handover::take_over() else {
         check_flags(&args)?;
         if let Some(project) = rust::find(&args)? {
+            editor(options.editor.clone().map(|(_, editor)| editor))?; // reports a bad SNAXUM_EDITOR
             return rust::run(project, options.of_builder());
         }
         return supervisor::run(args, options.restart_delay);

@@ -180,7 +180,7 @@ macro_rules! options {
             }
 
             /// Whether one of [`OPTIONS`] is set.
-            pub(crate) fn sets(&self, name: &str) -> bool {
+            pub fn sets(&self, name: &str) -> bool {
                 match name {
                     $($name => !is_default(&self.$field),)+
                     _ => unreachable!("the caller took the name from OPTIONS"),

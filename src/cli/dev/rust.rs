@@ -24,7 +24,7 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use snaxum::config::SnaxumConfig;
+use snaxum::config::{OPTIONS, SnaxumConfig};
 use snaxum::error::Error;
 use snaxum::server::{self, StopSignals};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -39,6 +39,10 @@ use loop_event::LoopEvent;
 use package::RustPackage;
 use program::SharedSockets;
 
+/// The options that the builder uses, beside those of cargo. All others are the program's own.
+const OF_BUILDER: [&str; 6] =
+    ["allow-host", "drain-timeout", "host", "log-format", "port", "python-dir"];
+
 /// A project whose server is a program in Rust.
 pub(super) struct RustProject {
     package: RustPackage,
@@ -51,7 +55,19 @@ pub(super) fn find(args: &ProjectArgs) -> Result<Option<RustProject>, Error> {
     let config = builder.dev(true).build_without_modules();
     let Some(package) = package::find(&project.root, &config)? else { return Ok(None) };
     warnings.iter().for_each(|warning| print_warning(warning));
+    for name in OPTIONS.iter().map(|option| option.name).filter(|name| is_unused(args, name)) {
+        print_warning(&format!(
+            "`--{name}` has no effect: the program sets it in its `SnaxumConfig`; `cargo-args` are for \
+             arguments of the program, and `--no-cargo` serves the Python modules only"
+        ));
+    }
     Ok(Some(RustProject { package, config }))
+}
+
+/// Whether the command line sets an option that only the program could use.
+fn is_unused(args: &ProjectArgs, name: &str) -> bool {
+    let is_used = name.starts_with("cargo-") || OF_BUILDER.contains(&name);
+    !is_used && args.flags.0.sets(name)
 }
 
 /// Builds and serves until a signal.
