@@ -171,6 +171,7 @@ async fn serve_all<F: Future<Output = Response> + Send + 'static>(
     }
     loop {
         let (accepted, permit, has_begun) = tokio::select! {
+            biased; // after the stop, connections are for the process that follows
             () = stop.cancelled() => break,
             accepted = acceptor.accept() => accepted,
         };
