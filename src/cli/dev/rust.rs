@@ -39,7 +39,7 @@ use loop_event::LoopEvent;
 use package::RustPackage;
 use program::SharedSockets;
 
-/// The options that the builder uses, beside those of cargo. All others are the program's own.
+/// The options that the builder uses, beside the options of cargo. All others are the program's own.
 const OF_BUILDER: [&str; 6] =
     ["allow-host", "drain-timeout", "host", "log-format", "port", "python-dir"];
 

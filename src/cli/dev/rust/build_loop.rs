@@ -63,7 +63,7 @@ pub(super) struct BuildLoop {
     pub(super) next_id: u64,
     pub(super) serving: Option<Program>,
     pub(super) candidate: Option<Candidate>,
-    /// The reason of a restart that was requested, until a program takes over or does not start.
+    /// The reason of a restart that was requested, until a program replaces the old one or does not start.
     pub(super) wanted_restart: Option<String>,
     /// Programs that were replaced, and when each is killed.
     pub(super) leaving: Vec<(Program, Instant)>,

@@ -78,7 +78,7 @@ impl BuildLoop {
         if self.candidate.as_ref().is_some_and(Candidate::is_taking_over) {
             return; // it is quick, and a build follows
         }
-        // Newer code replaces it. A start after a crash goes on: the new code may not compile.
+        // Newer code replaces it. A start after a crash continues: the new code may not compile.
         self.candidate.take_if(|it| !matches!(it.cause, StartCause::Crash(_)));
         self.start_build();
     }
@@ -181,7 +181,7 @@ impl BuildLoop {
         }
     }
 
-    /// Watches the files that a build has read. One that is new among them had no event when it was saved
+    /// Watches the files that a build has read. A new one had no event when it was saved
     /// during the build.
     fn track_read(&mut self, read: Vec<PathBuf>, began: SystemTime) {
         self.track(&read);

@@ -272,7 +272,7 @@ impl Drop for Program {
     }
 }
 
-/// The directories that the environment names, or those of the system that the variable replaces.
+/// The directories that the environment names, or the directories of the system that the variable replaces.
 fn known_libraries() -> Vec<PathBuf> {
     match std::env::var_os(LIBRARY_PATH).filter(|known| !known.is_empty()) {
         Some(known) => std::env::split_paths(&known).collect(),
