@@ -306,8 +306,11 @@ pub(super) fn failed_start(
     places: &SourcePlaces,
 ) -> Traceback {
     let text = lines.join("\n");
+    // It listens by itself, where `snaxum dev` does already.
+    let is_in_use = text.contains("Address already in use");
+    let hint = (!is_bound && (status.success() || is_in_use)).then(|| BIND_HINT.to_owned());
     if let Some(mut panic) = panic(lines, places) {
-        panic.text = text;
+        (panic.hint, panic.text) = (hint, text);
         return panic;
     }
     let kind = match (status.signal(), status.code()) {
@@ -315,7 +318,6 @@ pub(super) fn failed_start(
         (None, code) => format!("exit code {}", code.unwrap_or_default()),
     };
     let last = lines.iter().rev().find(|line| !line.trim().is_empty());
-    let hint = (!is_bound && status.success()).then(|| BIND_HINT.to_owned());
     Traceback {
         kind,
         message: match last {
@@ -424,6 +426,9 @@ mod tests {
         assert_eq!(failed.kind, "exit code 1");
         assert_eq!(failed.message, "the program ended while it started: Error: no key");
         assert_eq!(failed.hint, None);
+        let in_use = lines("Error: Os { code: 98, message: \"Address already in use\" }");
+        let failed = failed_start(ExitStatus::from_raw(1 << 8), &in_use, false, &places());
+        assert!(failed.hint.is_some_and(|hint| hint.contains("in place of `TcpListener::bind`")));
         let silent = failed_start(ExitStatus::from_raw(0), &[], false, &places());
         assert!(silent.hint.is_some_and(|hint| hint.contains("snaxum::server::bind")));
         let killed = failed_start(ExitStatus::from_raw(libc::SIGSEGV), &[], true, &places());
