@@ -69,6 +69,21 @@ impl Dev {
         });
         builder.report(&ProgramReport::Dev);
         let (engine, tokio) = (Arc::downgrade(&self.inner), Handle::try_current().ok());
+        if let Some(tokio) = &tokio {
+            // Clients that wait for a build or a restart must not delay the stop; they ask again.
+            let (stopping, restarts) = (self.inner.runtime.stopping(), Arc::clone(&restarts));
+            let engine = Weak::clone(&engine);
+            tokio.spawn(async move {
+                stopping.cancelled().await;
+                if let Some(engine) = engine.upgrade() {
+                    engine.restarts.has_successor();
+                    engine.builds.abandon();
+                }
+                for request in restarts.lock().drain(..) {
+                    request.respond(Err("the server is stopping".to_owned()));
+                }
+            });
+        }
         builder.receive(move |order| {
             let _tokio = tokio.as_ref().map(Handle::enter); // for the pins
             on_order(order, &engine, &restarts);
