@@ -184,7 +184,12 @@ impl EventLines {
             StreamEventBody::Reload { reload } if self.is_parent => {
                 let tracebacks: Vec<_> = reload.traceback.iter().collect();
                 match &*reload.strategy {
-                    BUILD => String::new(),
+                    // The notes are the server's own.
+                    BUILD => {
+                        let notes =
+                            reload.notes.iter().map(|note| format!("    {}\n", escape(note)));
+                        self.renderer.push(&notes.collect::<String>())
+                    }
                     _ => self.renderer.push_reload(&reload, &tracebacks, now),
                 }
             }
