@@ -126,7 +126,10 @@ fn on_order(order: BuilderOrder, engine: &Weak<EngineState>, restarts: &PendingR
                 engine.builds.begin();
             }
         }
-        BuilderOrder::Built { build } => {
+        BuilderOrder::Built { mut build } => {
+            let redactor = engine.recorder.redactor();
+            build.reason = redactor.text(&build.reason);
+            redactor.mask_failures(&mut build.failures);
             let has_failed = build.outcome == LoadOutcome::Failed;
             let notes = (has_failed && engine.builds.has_saves()).then(|| HELD.to_owned());
             // Before the end: a client that waits for it reads the outcome.

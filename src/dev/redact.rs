@@ -3,6 +3,7 @@
 //! Recognises them by name, by form and by value. Python masks its own captures with the same words
 //! and patterns (`_debug/redact.json`).
 
+mod build_errors;
 mod events;
 mod json;
 mod names;

@@ -48,7 +48,11 @@ impl Definition {
 }
 
 /// The lines of a handler as they are on disk, in the form of Python's; `redact` masks the secrets of one.
-pub(crate) fn source(route: &RouteInfo, project: &Path, redact: impl Fn(&str) -> String) -> Value {
+pub(crate) fn source(
+    route: &RouteInfo,
+    project: &Path,
+    mut redact: impl FnMut(&str) -> String,
+) -> Value {
     let text = fs::read_to_string(project.join(&route.file)).unwrap_or_default();
     let (first, last) = (route.line.max(1), route.end_line.max(route.line));
     let count = (last - first + 1) as usize;

@@ -75,8 +75,8 @@ pub(super) async fn route_source(State(dev): State<Dev>, Path(id): Path<String>)
         None => (StatusCode::NOT_FOUND, "No serving route has this id.\n").into_response(),
         Some(route) if route.is_rust() => {
             let redactor = dev.inner.recorder.redactor();
-            let redact = |line: &str| redactor.body(line, "text/plain");
-            Json(rust_routes::source(route, &runtime.config().project_dir, redact)).into_response()
+            let (project, redact) = (&runtime.config().project_dir, redactor.line_mask());
+            Json(rust_routes::source(route, project, redact)).into_response()
         }
         Some(_) => json_or_busy(runtime.source(&id).await),
     }

@@ -9,6 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use crate::dev::protocol::ErrorSummary;
+use crate::dev::redact::Redactor;
 use crate::message::ModuleFailure;
 use crate::{problem, templates};
 
@@ -27,7 +28,10 @@ pub struct UnbuiltProgram {
 
 impl UnbuiltProgram {
     /// Responds to requests for this machine and for `allow_hosts`; `detail` is one sentence.
-    pub fn new(allow_hosts: &[String], detail: String, failures: Vec<ModuleFailure>) -> Self {
+    pub fn new(allow_hosts: &[String], detail: String, mut failures: Vec<ModuleFailure>) -> Self {
+        let redactor = Redactor::default(); // no program has told the values of secret variables
+        let detail = redactor.text(&detail);
+        redactor.mask_failures(&mut failures);
         Self { allow_hosts: AllowedHosts::new(allow_hosts), detail, failures }
     }
 
