@@ -20,8 +20,8 @@ use super::pinned_replays::SavedPin;
 use super::reload::restart::RestartRequest;
 
 /// The note of a build that has failed together with Python changes.
-const HELD: &str = "the Python changes of this save wait until the Rust code builds; `snaxum reload` loads \
-                    them now";
+const HELD: &str = "the Python changes of this save wait for the next program that is good; `snaxum reload` \
+                    loads them now";
 
 /// The data of a program that leaves for the program after it.
 #[derive(Default, Serialize, Deserialize)]
@@ -137,6 +137,7 @@ fn on_order(order: BuilderOrder, engine: &Weak<EngineState>, restarts: &PendingR
             runtime.record_build(&build, RouteDiff::default(), notes);
             engine.reloader.end_build(has_failed, runtime);
         }
+        BuilderOrder::NotBuilt => engine.reloader.cancel_build(runtime),
         BuilderOrder::RestartFailed { reason } => {
             for request in restarts.lock().drain(..) {
                 request.respond(Err(reason.clone()));

@@ -140,6 +140,12 @@ impl Reloader {
         self.load_stored(runtime);
     }
 
+    /// Ends the wait for a build that has not begun after all.
+    pub(super) fn cancel_build(&self, runtime: &PythonRuntime) {
+        self.hold.cancel();
+        self.load_stored(runtime);
+    }
+
     fn load_stored(&self, runtime: &PythonRuntime) {
         // After the end of the pause: a thread that is still paused would release the gate.
         runtime.gate().mark_dirty();
@@ -231,6 +237,9 @@ impl ReloadThread {
         let mut events = std::mem::take(&mut self.next_batch);
         if events.is_empty() {
             events = self.watcher.wait(None);
+        }
+        if !events.is_empty() {
+            self.hold.report_save();
         }
         batch.since = Instant::now();
         if self.continues_last_save(&events) {

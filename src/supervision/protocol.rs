@@ -28,7 +28,8 @@
 //! Before a reload of Python code the program sends [`ProgramReport::Ask`]. The builder reads the events of
 //! its own files first, and replies whether a build is under way or about to begin: then Python saves wait
 //! for its outcome. [`BuilderOrder::Building`] is sent at the start of each build, also without a question;
-//! [`BuilderOrder::Built`] when it has ended and the same program is still serving.
+//! [`BuilderOrder::Built`] when it has ended and the same program is still serving. If its program was
+//! rejected because of its Python modules, it is tried again after the next [`ProgramReport::Saved`].
 
 use std::os::fd::RawFd;
 
@@ -123,6 +124,11 @@ pub enum ProgramReport {
         /// The number of the question.
         id: u64,
     },
+    /// Python code was saved: a program that was rejected because of its Python modules may be good now.
+    Saved {
+        /// Whether it waits for the next build, because the last one has failed.
+        is_held: bool,
+    },
     /// A Python change, or a client, needs a new process of the same binary.
     Restart {
         /// Why, in words for a person.
@@ -177,6 +183,8 @@ pub enum BuilderOrder {
         /// Whether a build or a restart is under way, or about to begin.
         is_building: bool,
     },
+    /// No build follows the reply after all, because no text has changed. The last one is still the newest.
+    NotBuilt,
 }
 
 /// A build that has ended.

@@ -215,7 +215,7 @@ async fn a_python_save_waits_for_the_build_of_the_same_save() {
     let status = wait(&clients, &mut program).await;
     assert_eq!(status["state"], "failing");
     let note = &status["last_reload"]["notes"][0];
-    assert!(note.as_str().expect("a note").contains("wait until the Rust code builds"), "{note}");
+    assert!(note.as_str().expect("a note").contains("wait for the next program"), "{note}");
     assert_eq!(clients.get("/python/text").await, "one");
 
     let mut second = builder.start("2").await;

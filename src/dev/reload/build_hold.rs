@@ -5,6 +5,7 @@
 use tokio::sync::watch;
 
 use crate::supervision::BuilderLink;
+use crate::supervision::protocol::ProgramReport;
 
 /// The builds, as far as saves wait for them.
 #[derive(Debug)]
@@ -46,6 +47,15 @@ impl BuildHold {
         self.is_on()
     }
 
+    /// Reports a Python save, also one that waits for the next build: it may be all that this needs.
+    pub(super) fn report_save(&self) {
+        let Some(builder) = self.builder else { return };
+        let HoldState { is_building, is_failed, .. } = *self.state.borrow();
+        if !is_building {
+            builder.report(&ProgramReport::Saved { is_held: is_failed });
+        }
+    }
+
     /// Records that saves wait.
     pub(super) fn store_saves(&self) {
         self.state.send_modify(|state| state.has_saves = true);
@@ -67,6 +77,14 @@ impl BuildHold {
             state.is_building = false;
             state.is_failed = has_failed && state.has_saves;
             state.has_saves = state.is_failed;
+        });
+    }
+
+    /// No build has begun after all. Saves that wait because the last one has failed still do.
+    pub(super) fn cancel(&self) {
+        self.state.send_modify(|state| {
+            state.is_building = false;
+            state.has_saves &= state.is_failed;
         });
     }
 
@@ -117,6 +135,21 @@ mod tests {
         hold.begin();
         hold.end(false);
         assert!(!hold.is_on() && !hold.has_saves());
+    }
+
+    #[test]
+    fn a_build_that_does_not_begin_changes_nothing_for_saves_that_wait() {
+        let hold = hold();
+        hold.begin();
+        hold.store_saves();
+        hold.cancel();
+        assert!(!hold.is_on() && !hold.has_saves(), "the save is loaded");
+        hold.begin();
+        hold.store_saves();
+        hold.end(true);
+        hold.begin();
+        hold.cancel();
+        assert!(hold.is_on() && hold.has_saves(), "it waits for the next build");
     }
 
     #[test]

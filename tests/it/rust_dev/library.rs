@@ -170,6 +170,20 @@ async fn rust_and_python_that_are_saved_together_are_live_together() {
 }
 
 #[tokio::test]
+async fn a_program_that_was_rejected_for_its_python_is_tried_again_once_that_is_mended() {
+    let server = serving("live-mended").await;
+    save(&server, &responding("two"));
+    server.edit("app.py", "def text(:\n");
+    server.out.wait_at_leisure("is still serving").await;
+    assert_eq!(text_of(&server).await, "one");
+
+    server.edit("app.py", &module("two"));
+    server.out.wait_at_leisure("fixed after").await;
+    let python = server.get("/python/text").await.text().to_owned();
+    assert_eq!((&*text_of(&server).await, &*python), ("two", "two"));
+}
+
+#[tokio::test]
 async fn the_error_of_a_program_that_listens_by_itself_names_the_call() {
     let own = SERVER.replace(
         "server::bind(([127, 0, 0, 1], 0).into())",

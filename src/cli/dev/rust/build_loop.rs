@@ -7,14 +7,11 @@
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use snaxum::config::{LogFormat, SnaxumConfig};
 use snaxum::dev::{Crash, DevFile, SourceWatch};
-use snaxum::message::unix_ms;
-use snaxum::supervision::protocol::{
-    BuildReport, BuilderOrder, McpAccess, ProgramReport, ProgramStart,
-};
+use snaxum::supervision::protocol::{BuilderOrder, McpAccess, ProgramReport, ProgramStart};
 use tokio::sync::mpsc;
 
 use super::attempt::{Candidate, RunningBuild, Save};
@@ -57,6 +54,8 @@ pub(super) struct BuildLoop {
     /// The files that were saved since the last build began, and when the first was.
     pub(super) saved: Option<Save>,
     pub(super) build: Option<RunningBuild>,
+    /// The save whose program was rejected because of its Python modules.
+    pub(super) rejected: Option<Save>,
     /// Whether the program waits for a build that is about to begin.
     pub(super) has_promised: bool,
     pub(super) is_paused: bool,
@@ -112,6 +111,7 @@ impl BuildLoop {
             screen,
             saved: None,
             build: None,
+            rejected: None,
             has_promised: false,
             is_paused: false,
             next_id: 1,
@@ -163,6 +163,7 @@ impl BuildLoop {
         match report {
             ProgramReport::Ask { id } => self.respond(id),
             ProgramReport::Left { state } => self.on_left(state),
+            ProgramReport::Saved { is_held } => self.on_python_save(is_held),
             ProgramReport::Restart { reason } => self.restart(reason),
             ProgramReport::Paused { is_paused } => {
                 self.is_paused = is_paused;
@@ -190,13 +191,8 @@ impl BuildLoop {
         if !std::mem::take(&mut self.has_promised) || !is_idle {
             return;
         }
-        let build = BuildReport {
-            time_ms: unix_ms(SystemTime::now()),
-            reason: "no file has changed".to_owned(),
-            ..BuildReport::default()
-        };
         if let Some(serving) = &mut self.serving {
-            serving.send(&BuilderOrder::Built { build: Box::new(build) });
+            serving.send(&BuilderOrder::NotBuilt);
         }
     }
 

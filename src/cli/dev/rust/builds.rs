@@ -83,9 +83,25 @@ impl BuildLoop {
         self.start_build();
     }
 
+    /// Builds again if the last program was rejected because of its Python modules, which may be good now.
+    pub(super) fn on_python_save(&mut self, is_held: bool) {
+        if self.is_paused || self.build.is_some() || self.candidate.is_some() {
+            return;
+        }
+        if let Some(save) = self.rejected.take() {
+            self.saved.get_or_insert_default().files.extend(save.files);
+            self.build_saved();
+        } else if is_held {
+            self.screen.print(
+                "  = saved Python waits for the next program that is good; `snaxum reload` loads it now\n",
+            );
+        }
+    }
+
     /// Starts a build; the first one has no saved files.
     pub(super) fn start_build(&mut self) {
         let save = self.saved.take().unwrap_or_default();
+        self.rejected = None;
         let files = self.shown(&save);
         self.has_promised = false;
         if let Some(serving) = &mut self.serving {

@@ -12,7 +12,7 @@ use snaxum::message::{LoadOutcome, ModuleFailure, Traceback, unix_ms};
 use snaxum::server::DRAIN_TIMEOUT;
 use snaxum::supervision::protocol::{BuildReport, BuilderOrder};
 
-use super::attempt::{Candidate, StartCause};
+use super::attempt::{Candidate, Save, StartCause};
 use super::binary::Binary;
 use super::build_loop::BuildLoop;
 use super::followed_events::FollowedEvents;
@@ -126,6 +126,11 @@ impl BuildLoop {
         let failures = failures.filter(|failures| !failures.is_empty()).cloned();
         if let Some(failures) = failures {
             let Some(Candidate { cause, .. }) = self.candidate.take() else { return };
+            if let StartCause::Build { report, .. } = &cause {
+                let root = &self.package.root;
+                let files = report.files.iter().map(|file| root.join(file)).collect();
+                self.rejected = Some(Save { files, since: None });
+            }
             return self.reject(cause, failures);
         }
         if serving.reports.is_serving && !can_move && !is_late {
