@@ -29,7 +29,7 @@ pub struct UnbuiltProgram {
 impl UnbuiltProgram {
     /// Responds to requests for this machine and for `allow_hosts`; `detail` is one sentence.
     pub fn new(allow_hosts: &[String], detail: String, mut failures: Vec<ModuleFailure>) -> Self {
-        let redactor = Redactor::default(); // no program has told the values of secret variables
+        let redactor = Redactor::default(); // no program has reported the values of secret variables
         let detail = redactor.text(&detail);
         redactor.mask_failures(&mut failures);
         Self { allow_hosts: AllowedHosts::new(allow_hosts), detail, failures }

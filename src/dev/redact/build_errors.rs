@@ -14,7 +14,7 @@ impl Redactor {
         masked
     }
 
-    /// Masks one line of a source after the other, also those of a private key.
+    /// Masks one line of a source after the other, also the lines of a private key.
     pub(in crate::dev) fn line_mask(&self) -> impl FnMut(&str) -> String {
         let mut key = KeyTexts::default();
         move |line| if key.has(line) { MASK.to_owned() } else { self.text(line) }

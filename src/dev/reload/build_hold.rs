@@ -47,7 +47,7 @@ impl BuildHold {
         self.is_on()
     }
 
-    /// Reports a Python save, also one that waits for the next build: it may be all that this needs.
+    /// Reports a Python save, also one that waits for the next build: the build may need nothing else.
     pub(super) fn report_save(&self) {
         let Some(builder) = self.builder else { return };
         let HoldState { is_building, is_failed, .. } = *self.state.borrow();
