@@ -33,7 +33,7 @@ from servers import Server, ServerError, running
 from setup import SetupError, frozen, install_for_soak
 from traffic import Reply, traffic
 from trends import Trend, listed, minutes
-from visitors import fill_with_uploads, left_open, visits
+from visitors import fill_with_failures, fill_with_uploads, left_open, visits
 
 # Requests wait so long for a slow reload, counted from the first save that is not yet handled, and
 # then the code before serves them.
@@ -53,6 +53,8 @@ MORE_MB = 16.0
 MORE_THREADS = 8.0
 SAMPLE_S = 1.0
 FILLING_UPLOADS = 5000
+# Each has a type of its own.
+FILLING_FAILURES = 400
 # A task that runs in a worker when that is killed fails; its request may have come so long before.
 KILL_EVERY_S = 2.0
 KILLED_S = 1.0
@@ -323,8 +325,9 @@ async def _run(server: Server, editor: Editor, options: argparse.Namespace) -> i
     began = time.monotonic()
     files_before: int | None = None
     memory, threads = Trend(), Trend()
-    # The server stores the newest bodies, up to a limit: from now on these need no more memory.
+    # The newest bodies, errors and lines are stored, up to limits: these need no more from now on.
     await fill_with_uploads(server.port, FILLING_UPLOADS)
+    await fill_with_failures(server.port, FILLING_FAILURES)
     async with (
         traffic(server.port, list(editor.pages), options.connections, ledger.note),
         visits(server.port, options.visitors, ledger.visit),

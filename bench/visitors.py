@@ -58,6 +58,20 @@ async def fill_with_uploads(port: int, count: int) -> None:
     await asyncio.gather(*(upload(count // UPLOADERS) for _ in range(UPLOADERS)))
 
 
+async def fill_with_failures(port: int, count: int) -> None:
+    """Request so many different errors, a few at a time, each with a line in the log."""
+
+    async def fail(part: int) -> None:
+        for _ in range(part):
+            reader, writer = await _send(port, "GET", f"/soak/fail/{next(_numbers)}")
+            with contextlib.closing(writer):
+                status, body, _ = await receive(reader)
+            if status != 500:
+                raise ValueError(f"status {status} instead of 500: {body[:200]!r}")
+
+    await asyncio.gather(*(fail(count // UPLOADERS) for _ in range(UPLOADERS)))
+
+
 async def left_open(port: int) -> dict[str, int]:
     """The streams and WebSockets that are still open, once their clients have had time to leave."""
     found: dict[str, int] = {}

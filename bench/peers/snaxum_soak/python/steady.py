@@ -9,6 +9,8 @@ from collections.abc import AsyncIterator, Iterator
 
 from snaxum import Request, WebSocket, background, route, stream_events, websocket
 
+# Of output, before an error.
+LINES = 50
 done: set[int] = set()
 # Streams and WebSockets whose client is there.
 open_now = {"events": 0, "endless": 0, "sockets": 0}
@@ -88,6 +90,14 @@ def is_done(number: int) -> dict[str, bool]:
     found = number in done
     done.discard(number)
     return {"done": found}
+
+
+@route("/soak/fail/<int:number>")
+def fail(number: int) -> None:
+    """Raise an error that no other request has, after many lines of output."""
+    for _ in range(LINES):
+        print("x" * 400)
+    raise type(f"Failure{number}", (Exception,), {})("on purpose")
 
 
 @route("/soak/open")
