@@ -127,7 +127,7 @@ async fn the_endpoints_of_the_rust_template_run_without_its_program() {
         before: r#"{"city":"Graz","sales":215}"#,
         after: r#"{"city":"Graz","sales":216}"#,
     };
-    check(created("rust").await.packages(), edit).await;
+    check(created("rust").await.packages().args(&["--no-cargo"]), edit).await;
 }
 
 #[tokio::test]

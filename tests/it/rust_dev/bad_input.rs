@@ -80,14 +80,35 @@ async fn several_binaries_need_a_name() {
 async fn without_cargo_the_python_modules_can_be_served() {
     let module = "from snaxum import route\n\n@route('/')\ndef home():\n    return 'python'\n";
     let without = || project(PROGRAM).file("app.py", module).env("CARGO", "/nowhere/cargo");
-    let ended = without().snaxum(&["dev", "--port", "0"]).await;
+    let named = ["dev", "--port", "0", "--cargo-bin", "server"];
+    let ended = without().snaxum(&named).await;
     assert_eq!(ended.code, Some(1), "{}", ended.stderr);
-    for part in ["`/nowhere/cargo` does not start", "with `--no-cargo`"] {
+    let missing = "`/nowhere/cargo` does not start";
+    for part in [missing, "with `--no-cargo`"] {
         assert!(ended.stderr.contains(part), "{part}: {}", ended.stderr);
     }
 
+    let server = without().dev().await;
+    assert_eq!(text_of(&server).await, "python");
+    server.err.wait_for(missing).await;
     let server = without().args(&["--no-cargo"]).dev().await;
     assert_eq!(text_of(&server).await, "python");
+    assert!(!server.err.text().contains(missing));
+}
+
+#[tokio::test]
+async fn a_package_that_cargo_cannot_resolve_leaves_the_project_to_python() {
+    let module = "from snaxum import route\n\n@route('/')\ndef home():\n    return 'python'\n";
+    for (manifest, problem) in [
+        (MANIFEST.replace("path = \"library\"", "path = \"moved\""), "moved"),
+        (MANIFEST.replace("[package]", "[package]\nauthors.workspace = true"), "workspace"),
+    ] {
+        let server =
+            project(PROGRAM).file("app.py", module).top_file("Cargo.toml", &manifest).dev().await;
+        assert_eq!(text_of(&server).await, "python");
+        server.err.wait_for("only the Python modules are served: cargo cannot read").await;
+        server.err.wait_for(problem).await;
+    }
 }
 
 #[tokio::test]

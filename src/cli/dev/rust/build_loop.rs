@@ -30,14 +30,14 @@ use crate::cli::render::color::escape;
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// The options of the command line that concern the builder.
-pub(in super::super) struct BuilderOptions {
-    pub(in super::super) explains: bool,
-    pub(in super::super) mcp: Option<McpAccess>,
-    pub(in super::super) editor: Option<String>,
+pub(crate) struct BuilderOptions {
+    pub(crate) explains: bool,
+    pub(crate) mcp: Option<McpAccess>,
+    pub(crate) editor: Option<String>,
     /// Whether single keys are read.
-    pub(in super::super) reads_keys: bool,
+    pub(crate) reads_keys: bool,
     /// The wait after the second crash in a row.
-    pub(in super::super) restart_delay: Duration,
+    pub(crate) restart_delay: Duration,
 }
 
 pub(super) struct BuildLoop {

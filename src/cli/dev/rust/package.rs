@@ -13,6 +13,8 @@ use serde::Deserialize;
 use snaxum::config::SnaxumConfig;
 use snaxum::error::Error;
 
+use crate::cli::render::color::print_warning;
+
 /// The crate that the binary depends on.
 const LIBRARY: &str = "snaxum";
 /// The variables that `cargo run` sets for this program, and a build of another one must not get.
@@ -64,10 +66,17 @@ pub(super) fn find(root: &Path, config: &SnaxumConfig) -> Result<Option<RustPack
     if named.is_none() && !text.contains(LIBRARY) {
         return Ok(None);
     }
-    let metadata = Metadata::read(&manifest, root)?;
+    let metadata = match Metadata::read(&manifest, root) {
+        Err(problem) if named.is_none() => return Ok(left_to_python(&problem)),
+        metadata => metadata?,
+    };
     let Some((package, binary)) = metadata.choose(&manifest, named, config)? else {
         return Ok(None);
     };
+    match metadata.resolve(&manifest, root) {
+        Err(problem) if named.is_none() => return Ok(left_to_python(&problem)),
+        resolved => resolved?,
+    }
     Ok(Some(RustPackage {
         root: root.to_owned(),
         manifest: package.manifest_path.clone(),
@@ -77,6 +86,12 @@ pub(super) fn find(root: &Path, config: &SnaxumConfig) -> Result<Option<RustPack
         workspace: metadata.workspace_root.clone(),
         crates: metadata.crates_of(package, root),
     }))
+}
+
+/// Warns that there is no program: `cargo-bin` does not demand one.
+fn left_to_python(problem: &Error) -> Option<RustPackage> {
+    print_warning(&format!("only the Python modules are served: {problem}"));
+    None
 }
 
 /// The command that runs cargo in a directory.
@@ -90,6 +105,26 @@ pub(super) fn cargo(directory: &Path) -> Command {
         }
     }
     command
+}
+
+/// Runs cargo with a manifest, and returns what it prints on stdout.
+fn output_of_cargo(
+    arguments: &[&str],
+    manifest: &Path,
+    directory: &Path,
+) -> Result<Vec<u8>, Error> {
+    let mut command = cargo(directory);
+    let output = command.args(arguments).arg(manifest).output();
+    let output = output.map_err(|error| no_cargo(&error))?;
+    if output.status.success() {
+        return Ok(output.stdout);
+    }
+    let printed = String::from_utf8_lossy(&output.stderr);
+    Err(Error::RustProgram(format!(
+        "cargo cannot read `{}`; mend it, or serve the Python modules only with `--no-cargo`\n{}",
+        manifest.display(),
+        console::strip_ansi_codes(printed.trim_end())
+    )))
 }
 
 /// The error of a cargo that does not start.
@@ -139,22 +174,21 @@ struct CargoDependency {
 
 impl Metadata {
     fn read(manifest: &Path, directory: &Path) -> Result<Self, Error> {
-        let mut command = cargo(directory);
-        command.args(["metadata", "--no-deps", "--format-version", "1", "--manifest-path"]);
-        let output = command.arg(manifest).output().map_err(|error| no_cargo(&error))?;
-        if !output.status.success() {
-            let printed = String::from_utf8_lossy(&output.stderr);
-            return Err(Error::RustProgram(format!(
-                "cargo cannot read `{}`; mend it, or serve the Python modules only with `--no-cargo`\n{}",
-                manifest.display(),
-                console::strip_ansi_codes(printed.trim_end())
-            )));
-        }
-        serde_json::from_slice(&output.stdout).map_err(|error| {
+        let arguments = ["metadata", "--no-deps", "--format-version", "1", "--manifest-path"];
+        let output = output_of_cargo(&arguments, manifest, directory)?;
+        serde_json::from_slice(&output).map_err(|error| {
             Error::RustProgram(format!(
                 "the metadata of cargo cannot be read ({error}); update Rust"
             ))
         })
+    }
+
+    /// Finds the versions of all dependencies, if no build has done so before.
+    fn resolve(&self, manifest: &Path, directory: &Path) -> Result<(), Error> {
+        if !self.workspace_root.join("Cargo.lock").exists() {
+            output_of_cargo(&["generate-lockfile", "--manifest-path"], manifest, directory)?;
+        }
+        Ok(())
     }
 
     /// Chooses the package and its binary.
