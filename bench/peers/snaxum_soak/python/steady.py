@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 
 from snaxum import Request, WebSocket, background, route, stream_events, websocket
 
-# Of output, before an error.
+# The lines of output before an error.
 LINES = 50
 done: set[int] = set()
 # Streams and WebSockets whose client is there.
