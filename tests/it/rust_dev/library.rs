@@ -108,8 +108,14 @@ async fn saves_lose_no_request_and_the_console_has_the_errors_of_the_compiler() 
     save(&server, &responding("three").replace("let app =", "let app: u32 ="));
     server.out.wait_at_leisure("version 2 is still serving").await;
     assert_eq!(text_of(&server).await, "two");
-    let status = server.api("status").await;
-    assert_eq!((&status["state"], &status["generation"]), (&json!("failing"), &json!(2)));
+    // The builder prints the outcome, and the program gets it.
+    let failing = async {
+        while server.api("status").await["state"] != "failing" {
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time("the state", failing).await;
+    assert_eq!(server.api("status").await["generation"], 2);
     let newest = &server.api("reloads").await[0];
     assert_eq!((&newest["outcome"], &newest["strategy"]), (&json!("failed"), &json!("build")));
     assert_eq!(newest["traceback"]["type"], "error[E0308]");
@@ -120,17 +126,22 @@ async fn saves_lose_no_request_and_the_console_has_the_errors_of_the_compiler() 
     is_over.store(true, Ordering::Relaxed);
 
     assert_eq!(text_of(&server).await, "four");
+    let builds = async {
+        loop {
+            let reloads = server.api("reloads").await;
+            let reloads = reloads.as_array().expect("a list");
+            let builds = reloads.iter().filter(|reload| reload["strategy"] == "build");
+            let outcomes: Vec<String> =
+                builds.filter_map(|build| Some(build["outcome"].as_str()?.to_owned())).collect();
+            if outcomes.starts_with(&["ok", "failed", "ok"].map(String::from)) {
+                break;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    in_time("the list of builds", builds).await;
     let status = server.api("status").await;
     assert_eq!((&status["state"], &status["generation"]), (&json!("ok"), &json!(3)));
-    let reloads = server.api("reloads").await;
-    let outcomes: Vec<&str> = reloads
-        .as_array()
-        .expect("a list")
-        .iter()
-        .filter(|reload| reload["strategy"] == "build")
-        .filter_map(|reload| reload["outcome"].as_str())
-        .collect();
-    assert_eq!(outcomes[..3], ["ok", "failed", "ok"]);
     for client in clients {
         let responses = in_time("the clients", client).await.expect("no request is lost");
         assert!(responses.iter().all(|(status, _)| *status == 200), "{responses:?}");
